@@ -1,0 +1,131 @@
+# Berth. The two commands a newcomer needs are `sudo make demo` and `sudo make check`; README.md explains them.
+#
+#   deps       install the Debian packages that building and testing need
+#   all        build everything into build/
+#   demo       build, then show real sftp sessions on a private copy of this host (KEEP=1: leave it running)
+#   check      build, then run every test
+#   bench      measure what docs/performance.md promises
+#   install    into DESTDIR, PREFIX=/usr; uninstall takes it out again
+#   clean      remove build/
+
+PREFIX     ?= /usr
+MULTIARCH  := $(shell $(CC) -print-multiarch)
+LIBDIR     ?= $(PREFIX)/lib/$(MULTIARCH)
+SECURITYDIR ?= $(LIBDIR)/security
+LIBEXECDIR ?= $(PREFIX)/libexec/berth
+MANDIR     ?= $(PREFIX)/share/man
+UNITDIR    ?= /lib/systemd/system
+PYTHON     := /usr/bin/python3
+VERSION    := 0.1.0
+
+B := build
+
+WARN   := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection
+CFLAGS ?= -O2 -g
+CPPFLAGS += -I. -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"'
+CFLAGS += -std=c11 -fPIC -fvisibility=hidden $(WARN) $(HARDEN)
+LDFLAGS += -Wl,-z,relro,-z,now
+
+# The two halves of common/ never mix: the thin half is libc alone and goes into everything, the heavy half holds the libraries.
+THIN_C   := $(wildcard common/wire/*.c common/host/*.c)
+HEAVY_C  := $(wildcard common/model/*.c common/store/*.c)
+AGENT_C  := $(wildcard agent/*.c)
+ADMIN_C  := $(wildcard admin_cmd/*.c)
+NSS_C    := $(wildcard nss_module/*.c)
+PAM_C    := $(wildcard pam_module/*.c)
+KEYS_C   := $(wildcard keys_cmd/*.c)
+UNIT_C   := $(wildcard tests/unit/test_*.c)
+LOGIN_C  := $(wildcard tests/login/*.c)
+BENCH_C  := $(wildcard tests/bench/*.c)
+ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(UNIT_C) $(LOGIN_C) $(BENCH_C)
+
+HEAVY_LIBS := -lsqlite3 -lcjson -lssh -lcrypto
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+NSS_SO   := $(B)/libnss_berth.so.2
+PAM_SO   := $(B)/pam_berth.so
+KEYS     := $(B)/berth-keys
+AGENT    := $(B)/berthd
+ADMIN    := $(B)/berth
+UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_C))
+HELPERS  := $(patsubst tests/login/%.c,$(B)/tests/%,$(LOGIN_C)) $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_C))
+
+all: $(NSS_SO) $(PAM_SO) $(KEYS) $(AGENT) $(ADMIN)
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libthin.a: $(call obj,$(THIN_C))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/libheavy.a: $(call obj,$(HEAVY_C))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(NSS_SO): $(call obj,$(NSS_C)) $(B)/libthin.a nss_module/exports.map
+	$(CC) -shared $(LDFLAGS) -Wl,-soname,libnss_berth.so.2 -Wl,--version-script=nss_module/exports.map -Wl,-z,defs \
+	    -o $@ $(call obj,$(NSS_C)) $(B)/libthin.a
+
+$(PAM_SO): $(call obj,$(PAM_C)) $(B)/libthin.a pam_module/exports.map
+	$(CC) -shared $(LDFLAGS) -Wl,--version-script=pam_module/exports.map -Wl,-z,defs \
+	    -o $@ $(call obj,$(PAM_C)) $(B)/libthin.a -lpam
+
+# Static: sshd runs it twice for each login, and loading libc is half of what a small program costs.
+$(KEYS): $(call obj,$(KEYS_C)) $(B)/libthin.a
+	$(CC) -static-pie $(LDFLAGS) -o $@ $^
+
+$(AGENT): $(call obj,$(AGENT_C)) $(B)/libheavy.a $(B)/libthin.a
+	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) -levent_core
+
+$(ADMIN): $(call obj,$(ADMIN_C)) $(B)/libheavy.a $(B)/libthin.a
+	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS)
+
+# Unit tests reach internal functions by linking the objects themselves.
+$(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(B)/libheavy.a $(B)/libthin.a $(call obj,$(filter-out agent/main.c,$(AGENT_C))) \
+    $(call obj,$(filter-out admin_cmd/main.c,$(ADMIN_C))) $(call obj,$(NSS_C)) $(call obj,$(PAM_C))
+	@mkdir -p $(@D)
+	$(CC) -pie $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libheavy.a $(B)/libthin.a $(HEAVY_LIBS) -levent_core -lpam -lcmocka -lpthread
+
+$(B)/tests/%: $(B)/obj/tests/login/%.o $(B)/libthin.a
+	@mkdir -p $(@D)
+	$(CC) -pie $(LDFLAGS) -o $@ $^ -lpam -lpthread
+
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(call obj,$(PAM_C)) $(B)/libthin.a
+	@mkdir -p $(@D)
+	$(CC) -pie $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libthin.a -lpam -lpthread
+
+deps:
+	packaging/deps.sh
+
+# `check` and `demo` first install what is missing, then build with parallel jobs, then run.
+check: deps
+	$(MAKE) --no-print-directory -j$$(nproc) all $(UNITS) $(HELPERS)
+	tests/run.sh
+
+demo: deps
+	$(MAKE) --no-print-directory -j$$(nproc) all
+	tests/demo/demo.sh $(if $(KEEP),--keep)
+
+bench: deps
+	$(MAKE) --no-print-directory -j$$(nproc) all $(HELPERS)
+	tests/bench/bench.sh
+
+tests: all $(UNITS) $(HELPERS)
+
+install: all
+	packaging/install.sh install "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)" "$(SECURITYDIR)" "$(LIBEXECDIR)" "$(MANDIR)" "$(UNITDIR)"
+
+uninstall:
+	packaging/install.sh uninstall "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)" "$(SECURITYDIR)" "$(LIBEXECDIR)" "$(MANDIR)" "$(UNITDIR)"
+
+clean:
+	rm -rf $(B)
+
+-include $(patsubst %.o,%.d,$(call obj,$(ALL_C)))
+
+.PHONY: all deps check demo bench tests install uninstall clean
+.SECONDARY:

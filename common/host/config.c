@@ -1,0 +1,731 @@
+/*
+ * The configuration file: a table of keywords, a tokenizer in the manner of sshd_config(5), and a report for every fault.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/host/config.h"
+#include "common/wire/limits.h"
+
+#define FILE_MAX      (1024 * 1024)
+#define LINE_LENGTH   8192
+#define LIST_MAX      4096 /* Bucket and ShareUid lines */
+#define NAME_LENGTH   255  /* a directory entry's name */
+#define ACCOUNT_MAX   32   /* a local account's name */
+#define REGION_MAX    64
+#define KEYWORD_COUNT 16
+
+struct parser {
+	struct config *config;
+	const char *name; /* the file, in reports */
+	config_report *report;
+	void *context;
+	bool failed;
+	unsigned line;
+	unsigned first_line[KEYWORD_COUNT]; /* where each keyword stood first; 0: not yet */
+};
+
+/* A keyword's value or values go to `set`, which returns NULL or says what is wrong with them. */
+struct keyword {
+	const char *name;
+	const char *(*set)(struct parser *parser, char **values);
+	const char *allowed;
+	unsigned value_count;
+	bool repeats;
+};
+
+static void fault(struct parser *parser, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+fault(struct parser *parser, const char *format, ...)
+{
+	char text[1024];
+	int used = 0;
+	va_list arguments;
+
+	parser->failed = true;
+	if (parser->line > 0)
+		used = snprintf(text, sizeof(text), "%.400s line %u: ", parser->name, parser->line);
+	else
+		used = snprintf(text, sizeof(text), "%.400s: ", parser->name);
+	if (used < 0)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text + used, sizeof(text) - (size_t)used, format, arguments);
+	va_end(arguments);
+	parser->report(parser->context, text);
+}
+
+/* Values. */
+
+static const char out_of_memory[] = "out of memory";
+
+static const char *
+set_string(char **to, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (copy == NULL)
+		return out_of_memory;
+	free(*to);
+	*to = copy;
+	return NULL;
+}
+
+/* all_of: whether the value is made of these characters alone, and min to max of them. */
+static bool
+all_of(const char *value, const char *characters, size_t min, size_t max)
+{
+	size_t length = strlen(value);
+
+	return length >= min && length <= max && strspn(value, characters) == length;
+}
+
+#define DIGITS "0123456789"
+#define LOWER  "abcdefghijklmnopqrstuvwxyz"
+#define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/* number_from: a decimal number from min to max, nothing around it. */
+static bool
+number_from(const char *value, uint32_t min, uint32_t max, uint32_t *number)
+{
+	unsigned long long wide;
+
+	if (!all_of(value, DIGITS, 1, 10))
+		return false;
+	wide = strtoull(value, NULL, 10);
+	if (wide < min || wide > max)
+		return false;
+	*number = (uint32_t)wide;
+	return true;
+}
+
+/* path_fault: what keeps a path from being absolute and plain, or NULL. */
+static const char *
+path_fault(const char *path)
+{
+	const char *component = path;
+
+	if (path[0] != '/')
+		return "not an absolute path";
+	if (path[1] == '\0')
+		return "the host's whole root can't be given";
+	if (strlen(path) >= PATH_BYTES_MAX)
+		return "too long";
+	while (*component == '/') {
+		size_t length = strcspn(++component, "/");
+
+		if (length == 0)
+			return "has an empty component";
+		if (component[0] == '.' && (length == 1 || (length == 2 && component[1] == '.')))
+			return "has a component . or ..";
+		component += length;
+	}
+	return NULL;
+}
+
+static const char *
+set_yes_no(bool *to, const char *value)
+{
+	if (strcasecmp(value, "yes") != 0 && strcasecmp(value, "no") != 0)
+		return "neither yes nor no";
+	*to = strcasecmp(value, "yes") == 0;
+	return NULL;
+}
+
+static const char *
+set_number(unsigned *to, const char *value, uint32_t min, uint32_t max)
+{
+	uint32_t number;
+
+	if (!number_from(value, min, max, &number))
+		return "not a number in range";
+	*to = number;
+	return NULL;
+}
+
+/* set_account: a local account's name, by the rule of useradd(8). */
+static const char *
+set_account(char **to, const char *value)
+{
+	if (!all_of(value, LOWER UPPER DIGITS "_-", 1, ACCOUNT_MAX) || value[0] == '-' || strchr(DIGITS, value[0]) != NULL)
+		return "not the name of a local account";
+	return set_string(to, value);
+}
+
+/* room_for_one: makes a list one item longer. */
+static void *
+room_for_one(void *list, size_t count, size_t item_size)
+{
+	return realloc(list, (count + 1) * item_size);
+}
+
+/* Keywords. */
+
+static const char *
+set_server_id(struct parser *parser, char **values)
+{
+	const size_t digits = SERVER_ID_LENGTH - 2;
+
+	if (strncmp(values[0], "s-", 2) != 0 || !all_of(values[0] + 2, DIGITS "abcdef", digits, digits))
+		return "not a server id";
+	return set_string(&parser->config->server_id, values[0]);
+}
+
+static const char *
+set_store(struct parser *parser, char **values)
+{
+	static const char scheme[] = "sqlite:";
+	const char *problem;
+
+	if (strncmp(values[0], scheme, sizeof(scheme) - 1) != 0)
+		return "not a kind of store that is known";
+	problem = path_fault(values[0] + sizeof(scheme) - 1);
+	return problem != NULL ? problem : set_string(&parser->config->store, values[0]);
+}
+
+static const char *
+set_user(struct parser *parser, char **values)
+{
+	if (strcmp(values[0], "root") == 0)
+		return "the agent never runs as root";
+	return set_account(&parser->config->user, values[0]);
+}
+
+static const char *
+set_keys_user(struct parser *parser, char **values)
+{
+	return set_account(&parser->config->keys_user, values[0]);
+}
+
+static const char *
+set_data_root(struct parser *parser, char **values)
+{
+	const char *problem = path_fault(values[0]);
+
+	return problem != NULL ? problem : set_string(&parser->config->data_root, values[0]);
+}
+
+static const char *
+bucket_name_fault(const struct config *config, const char *name)
+{
+	if (name[0] == '\0' || strlen(name) > NAME_LENGTH)
+		return "the name is empty or too long";
+	if (strchr(name, '/') != NULL)
+		return "the name has a '/'";
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return "the name is . or ..";
+	for (size_t i = 0; i < config->bucket_count; i++)
+		if (strcmp(config->buckets[i].name, name) == 0)
+			return "this bucket has a path already";
+	return NULL;
+}
+
+static const char *
+set_bucket(struct parser *parser, char **values)
+{
+	struct config *config = parser->config;
+	struct config_bucket bucket, *buckets;
+	const char *problem = bucket_name_fault(config, values[0]);
+
+	if (problem == NULL)
+		problem = path_fault(values[1]);
+	if (problem != NULL)
+		return problem;
+	if (config->bucket_count >= LIST_MAX)
+		return "too many of them";
+	buckets = room_for_one(config->buckets, config->bucket_count, sizeof(*buckets));
+	if (buckets == NULL)
+		return out_of_memory;
+	config->buckets = buckets;
+	bucket.name = strdup(values[0]);
+	bucket.path = strdup(values[1]);
+	if (bucket.name == NULL || bucket.path == NULL) {
+		free(bucket.name);
+		free(bucket.path);
+		return out_of_memory;
+	}
+	buckets[config->bucket_count++] = bucket;
+	return NULL;
+}
+
+static const char *
+set_create_home(struct parser *parser, char **values)
+{
+	return set_yes_no(&parser->config->create_home, values[0]);
+}
+
+static const char *
+set_path_shows_all(struct parser *parser, char **values)
+{
+	return set_yes_no(&parser->config->path_shows_all, values[0]);
+}
+
+static const char *
+set_min_uid(struct parser *parser, char **values)
+{
+	return set_number(&parser->config->min_uid, values[0], ID_FLOOR, ID_NONE - 1);
+}
+
+static const char *
+set_min_gid(struct parser *parser, char **values)
+{
+	return set_number(&parser->config->min_gid, values[0], ID_FLOOR, ID_NONE - 1);
+}
+
+static const char *
+set_share_uid(struct parser *parser, char **values)
+{
+	struct config *config = parser->config;
+	uint32_t uid, *uids;
+
+	if (!number_from(values[0], ID_FLOOR, ID_NONE - 1, &uid) || !id_allowed(uid, ID_FLOOR))
+		return "not a uid that a record may have";
+	if (config_shares_uid(config, uid))
+		return "given already";
+	if (config->share_uid_count >= LIST_MAX)
+		return "too many of them";
+	uids = room_for_one(config->share_uids, config->share_uid_count, sizeof(*uids));
+	if (uids == NULL)
+		return out_of_memory;
+	config->share_uids = uids;
+	uids[config->share_uid_count++] = uid;
+	return NULL;
+}
+
+/* The floors may stand further down in the file: check_profile() looks at the ids again at the end. */
+static const char *
+set_default_profile(struct parser *parser, char **values)
+{
+	struct config *config = parser->config;
+	char *colon = strchr(values[0], ':');
+
+	if (colon == NULL)
+		return "no ':' between uid and gid";
+	*colon = '\0';
+	if (!number_from(values[0], ID_FLOOR, ID_NONE - 1, &config->default_uid) ||
+	    !number_from(colon + 1, ID_FLOOR, ID_NONE - 1, &config->default_gid))
+		return "not two ids in range";
+	config->has_default_profile = true;
+	return NULL;
+}
+
+static const char *
+set_region(struct parser *parser, char **values)
+{
+	if (!all_of(values[0], LOWER DIGITS "-", 1, REGION_MAX))
+		return "not the name of a region";
+	return set_string(&parser->config->region, values[0]);
+}
+
+static const char *
+set_account_id(struct parser *parser, char **values)
+{
+	if (!all_of(values[0], DIGITS, 12, 12))
+		return "not an account id";
+	return set_string(&parser->config->account_id, values[0]);
+}
+
+static const char *
+set_min_rsa_bits(struct parser *parser, char **values)
+{
+	return set_number(&parser->config->min_rsa_bits, values[0], 1024, 16384);
+}
+
+static const char *
+set_target_seconds(struct parser *parser, char **values)
+{
+	return set_number(&parser->config->target_seconds, values[0], 1, 300);
+}
+
+#define ALLOWED_PATH "an absolute path without . or .. or empty components, not / itself"
+#define ALLOWED_ID   "a number from 1000 to 4294967294"
+
+static const struct keyword keywords[KEYWORD_COUNT] = {
+	{ "ServerId", set_server_id, "s- and 17 hexadecimal digits in lower case", 1, false },
+	{ "Store", set_store, "sqlite:PATH, PATH being " ALLOWED_PATH, 1, false },
+	{ "User", set_user, "the name of a local account other than root", 1, false },
+	{ "KeysUser", set_keys_user, "the name of a local account", 1, false },
+	{ "DataRoot", set_data_root, ALLOWED_PATH, 1, false },
+	{ "Bucket", set_bucket, "NAME PATH: a name without '/', once, and " ALLOWED_PATH, 2, true },
+	{ "CreateHome", set_create_home, "yes, no", 1, false },
+	{ "PathShowsAll", set_path_shows_all, "yes, no", 1, false },
+	{ "MinUid", set_min_uid, ALLOWED_ID, 1, false },
+	{ "MinGid", set_min_gid, ALLOWED_ID, 1, false },
+	{ "ShareUid", set_share_uid, ALLOWED_ID ", each once", 1, true },
+	{ "DefaultPosixProfile", set_default_profile, "UID:GID, not below MinUid and MinGid, nor 4294967295", 1, false },
+	{ "Region", set_region, "lower-case letters, digits and -", 1, false },
+	{ "AccountId", set_account_id, "12 digits", 1, false },
+	{ "MinRsaBits", set_min_rsa_bits, "a number from 1024 to 16384", 1, false },
+	{ "TargetSeconds", set_target_seconds, "a number from 1 to 300", 1, false },
+};
+
+/* distance: how many letters to change, add or leave out to make b of a (Levenshtein), case ignored. */
+static size_t
+distance(const char *a, const char *b)
+{
+	size_t row[32], length = strlen(b);
+
+	if (length >= 32)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= length; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i] != '\0'; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < length; j++) {
+			size_t change = diagonal + (strncasecmp(&a[i], &b[j], 1) != 0);
+			size_t step = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+
+			diagonal = row[j + 1];
+			row[j + 1] = change < step ? change : step;
+		}
+	}
+	return row[length];
+}
+
+static void
+fault_unknown(struct parser *parser, const char *name)
+{
+	const struct keyword *nearest = NULL;
+	size_t least = 4; /* further away it is no misspelling */
+	char list[512] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < KEYWORD_COUNT; i++) {
+		size_t away = distance(name, keywords[i].name);
+
+		if (away < least) {
+			least = away;
+			nearest = &keywords[i];
+		}
+		if (used < sizeof(list))
+			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i > 0 ? ", " : "",
+			    keywords[i].name);
+	}
+	if (nearest != NULL)
+		fault(parser, "%.100s: unknown keyword, is %s meant?; allowed: %s", name, nearest->name, list);
+	else
+		fault(parser, "%.100s: unknown keyword; allowed: %s", name, list);
+}
+
+static const struct keyword *
+keyword_find(const char *name)
+{
+	for (size_t i = 0; i < KEYWORD_COUNT; i++)
+		if (strcasecmp(keywords[i].name, name) == 0)
+			return &keywords[i];
+	return NULL;
+}
+
+/* Lines. */
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/*
+ * next_word: the next word of a line, closed with NUL in place, or NULL at the end or at a comment. A word in double
+ * quotes may hold white space and '#'. *problem is set when a quote isn't closed or something sticks to it.
+ */
+static char *
+next_word(char **at, const char **problem)
+{
+	char *word, *end;
+
+	while (is_blank(**at))
+		(*at)++;
+	if (**at == '\0' || **at == '#')
+		return NULL;
+	word = *at;
+	if (*word == '"') {
+		end = strchr(++word, '"');
+		if (end == NULL)
+			*problem = "a quote isn't closed";
+		else if (end[1] != '\0' && !is_blank(end[1]))
+			*problem = "something follows a closing quote";
+		if (*problem != NULL)
+			return NULL;
+	} else {
+		end = word + strcspn(word, " \t");
+		if (memchr(word, '"', (size_t)(end - word)) != NULL) {
+			*problem = "a quote inside a word";
+			return NULL;
+		}
+	}
+	*at = *end == '\0' ? end : end + 1;
+	*end = '\0';
+	return word;
+}
+
+/* parse_values: the words behind the keyword, exactly as many as it takes. */
+static const char *
+parse_values(const struct keyword *keyword, char *at, char *values[2])
+{
+	const char *problem = NULL;
+	unsigned count = 0;
+	char *word;
+
+	while ((word = next_word(&at, &problem)) != NULL) {
+		if (count == keyword->value_count)
+			return "too many values";
+		values[count++] = word;
+	}
+	if (problem != NULL)
+		return problem;
+	return count < keyword->value_count ? "a value is missing" : NULL;
+}
+
+/* parse_line: line is closed with NUL and is written to. */
+static void
+parse_line(struct parser *parser, char *line)
+{
+	const char *problem = NULL;
+	const struct keyword *keyword;
+	char *at = line, *word, *values[2];
+	unsigned *first;
+
+	word = next_word(&at, &problem);
+	if (problem != NULL)
+		fault(parser, "%s; allowed: Keyword value", problem);
+	if (word == NULL)
+		return;
+	keyword = keyword_find(word);
+	if (keyword == NULL) {
+		fault_unknown(parser, word);
+		return;
+	}
+	first = &parser->first_line[keyword - keywords];
+	if (*first != 0 && !keyword->repeats) {
+		fault(parser, "%s: stands on line %u already; allowed: once", keyword->name, *first);
+		return;
+	}
+	if (*first == 0)
+		*first = parser->line;
+	problem = parse_values(keyword, at, values);
+	if (problem == NULL)
+		problem = keyword->set(parser, values);
+	if (problem != NULL)
+		fault(parser, "%s: %s; allowed: %s", keyword->name, problem, keyword->allowed);
+}
+
+/* line_fault: bytes that have no place in a configuration, NUL first of all. */
+static const char *
+line_fault(const char *line, size_t length)
+{
+	if (length > LINE_LENGTH)
+		return "the line is longer than 8192 bytes";
+	if (memchr(line, '\0', length) != NULL)
+		return "a NUL byte";
+	for (size_t i = 0; i < length; i++)
+		if (((unsigned char)line[i] < ' ' && line[i] != '\t') || line[i] == 0x7f)
+			return "a control character";
+	return NULL;
+}
+
+static void
+parse_lines(struct parser *parser, const char *text, size_t length)
+{
+	const char *end = text + length, *line_end, *problem;
+	char line[LINE_LENGTH + 1];
+	size_t size;
+
+	for (; text < end; text = line_end < end ? line_end + 1 : end) {
+		parser->line++;
+		line_end = memchr(text, '\n', (size_t)(end - text));
+		if (line_end == NULL)
+			line_end = end;
+		size = (size_t)(line_end - text);
+		if (size > 0 && text[size - 1] == '\r')
+			size--;
+		problem = line_fault(text, size);
+		if (problem != NULL) {
+			fault(parser, "%s; allowed: text", problem);
+			continue;
+		}
+		memcpy(line, text, size);
+		line[size] = '\0';
+		parse_line(parser, line);
+	}
+}
+
+static unsigned
+line_of(const struct parser *parser, const char *name)
+{
+	return parser->first_line[keyword_find(name) - keywords];
+}
+
+/* check_profile: the default profile against the floors, wherever in the file they stand. */
+static void
+check_profile(struct parser *parser)
+{
+	const struct config *config = parser->config;
+	const char *problem = NULL;
+
+	if (!config->has_default_profile)
+		return;
+	if (!id_allowed(config->default_uid, config->min_uid))
+		problem = "the uid is below MinUid or reserved";
+	else if (!id_allowed(config->default_gid, config->min_gid))
+		problem = "the gid is below MinGid or reserved";
+	if (problem == NULL)
+		return;
+	parser->line = line_of(parser, "DefaultPosixProfile");
+	fault(parser, "DefaultPosixProfile: %s; allowed: uid from %u, gid from %u, neither %u nor %u", problem,
+	    config->min_uid, config->min_gid, BERTH_USERS_GID, ID_NONE);
+}
+
+static const char *
+set_defaults(struct config *config)
+{
+	const char *problem = set_string(&config->store, "sqlite:/var/lib/berth/berth.db");
+
+	if (problem == NULL)
+		problem = set_string(&config->user, "berth");
+	if (problem == NULL)
+		problem = set_string(&config->keys_user, "berth-keys");
+	if (problem == NULL)
+		problem = set_string(&config->data_root, "/srv/berth");
+	if (problem == NULL)
+		problem = set_string(&config->region, "us-east-1");
+	if (problem == NULL)
+		problem = set_string(&config->account_id, "000000000000");
+	config->create_home = true;
+	config->min_uid = config->min_gid = ID_FLOOR;
+	config->min_rsa_bits = 2048;
+	config->target_seconds = 10;
+	return problem;
+}
+
+int
+config_parse(struct config *config, const char *name, const char *text, size_t length, config_report *report,
+    void *context)
+{
+	struct parser parser = { .config = config, .name = name, .report = report, .context = context };
+	const char *problem;
+
+	memset(config, 0, sizeof(*config));
+	problem = set_defaults(config);
+	if (problem != NULL) {
+		fault(&parser, "%s", problem);
+		return -1;
+	}
+	parse_lines(&parser, text, length);
+	check_profile(&parser);
+	return parser.failed ? -1 : 0;
+}
+
+/* open_safely: open first, then look at what was opened: nobody can change it in between. Returns a descriptor or -1. */
+static int
+open_safely(struct parser *parser)
+{
+	struct stat status;
+	int fd = open(parser->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0) {
+		fault(parser, "%s", errno == ELOOP ? "is a symbolic link; allowed: a regular file" : strerror(errno));
+		return -1;
+	}
+	if (fstat(fd, &status) != 0)
+		fault(parser, "%s", strerror(errno));
+	else if (!S_ISREG(status.st_mode))
+		fault(parser, "not a regular file");
+	else if (status.st_uid != 0 && status.st_uid != geteuid())
+		fault(parser, "belongs to uid %u; allowed: root", status.st_uid);
+	else if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		fault(parser, "mode %04o; allowed: writable by its owner alone", status.st_mode & 07777);
+	else if (status.st_size > FILE_MAX)
+		fault(parser, "larger than 1 MiB");
+	else
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* read_whole: at most size bytes of the file; the file may have grown since it was looked at. */
+static ssize_t
+read_whole(int fd, char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t count;
+
+	while (used < size) {
+		count = read(fd, text + used, size - used);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0)
+			return -1;
+		if (count == 0)
+			break;
+		used += (size_t)count;
+	}
+	return (ssize_t)used;
+}
+
+int
+config_load(struct config *config, const char *path, config_report *report, void *context)
+{
+	struct parser parser = { .config = config, .name = path, .report = report, .context = context };
+	char *text = NULL;
+	ssize_t length;
+	int fd, result = -1;
+
+	memset(config, 0, sizeof(*config));
+	fd = open_safely(&parser);
+	if (fd < 0)
+		return -1;
+	text = malloc(FILE_MAX + 1);
+	if (text == NULL) {
+		fault(&parser, "%s", out_of_memory);
+		goto out;
+	}
+	length = read_whole(fd, text, FILE_MAX + 1);
+	if (length < 0)
+		fault(&parser, "%s", strerror(errno));
+	else if (length > FILE_MAX)
+		fault(&parser, "larger than 1 MiB");
+	else
+		result = config_parse(config, path, text, (size_t)length, report, context);
+out:
+	free(text);
+	close(fd);
+	return result;
+}
+
+void
+config_free(struct config *config)
+{
+	for (size_t i = 0; i < config->bucket_count; i++) {
+		free(config->buckets[i].name);
+		free(config->buckets[i].path);
+	}
+	free(config->buckets);
+	free(config->share_uids);
+	free(config->server_id);
+	free(config->store);
+	free(config->user);
+	free(config->keys_user);
+	free(config->data_root);
+	free(config->region);
+	free(config->account_id);
+	memset(config, 0, sizeof(*config));
+}
+
+bool
+config_shares_uid(const struct config *config, uint32_t uid)
+{
+	for (size_t i = 0; i < config->share_uid_count; i++)
+		if (config->share_uids[i] == uid)
+			return true;
+	return false;
+}

@@ -1,0 +1,56 @@
+/*
+ * The configuration, BERTH_CONFIG_FILE: one "Keyword value" a line, in the manner of sshd_config(5); berth.conf(5) describes it.
+ * Read by the agent, the admin command, and the PAM module, which takes the data root, the buckets and the floors from here
+ * and never from the agent. libc only.
+ */
+#ifndef BERTH_CONFIG_H
+#define BERTH_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_bucket {
+	char *name; /* the first component of a Target */
+	char *path; /* absolute */
+};
+
+struct config {
+	char *server_id;           /* ServerId; NULL when absent */
+	char *store;               /* Store, "sqlite:/var/lib/berth/berth.db" */
+	char *user;                /* User that berthd becomes, "berth" */
+	char *keys_user;           /* KeysUser: sshd's AuthorizedKeysCommandUser, "berth-keys" */
+	char *data_root;           /* DataRoot, "/srv/berth" */
+	struct config_bucket *buckets; /* Bucket NAME PATH, any number of them */
+	size_t bucket_count;
+	bool create_home;          /* CreateHome, yes */
+	bool path_shows_all;       /* PathShowsAll, no */
+	uint32_t min_uid, min_gid; /* MinUid, MinGid: 1000; never below ID_FLOOR */
+	uint32_t *share_uids;      /* ShareUid UID, any number of them */
+	size_t share_uid_count;
+	bool has_default_profile;  /* DefaultPosixProfile UID:GID */
+	uint32_t default_uid, default_gid;
+	char *region;              /* Region, "us-east-1" */
+	char *account_id;          /* AccountId, "000000000000" */
+	unsigned min_rsa_bits;     /* MinRsaBits, 2048 */
+	unsigned target_seconds;   /* TargetSeconds: how long resolving a session's targets may take, 10 */
+};
+
+/* Called once for each fault: "FILE line N: …", with the keyword, what is wrong and what is allowed. */
+typedef void config_report(void *context, const char *fault);
+
+/*
+ * config_load: reads the file into *config, defaults filled in. The file must be a regular file that root (or the
+ * caller itself) owns and nobody else can write: it says which directories become whose root.
+ * Returns 0, or -1 after at least one report. Either way config_free() releases it.
+ */
+int config_load(struct config *config, const char *path, config_report *report, void *context);
+/* config_parse: the same from memory; `name` stands for the file in reports. For tests and fuzzing. */
+int config_parse(struct config *config, const char *name, const char *text, size_t length, config_report *report,
+    void *context);
+void config_free(struct config *config);
+
+/* config_shares_uid: whether a ShareUid line allows records to have this uid although /etc/passwd has it. */
+bool config_shares_uid(const struct config *config, uint32_t uid);
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * Where Berth's files are. Compiled in: neither the NSS nor the PAM module may let an environment variable or a
+ * caller choose them.
+ */
+#ifndef BERTH_PATHS_H
+#define BERTH_PATHS_H
+
+#define BERTH_CONFIG_FILE  "/etc/berth/berth.conf"
+#define BERTH_SOCKET       "/run/berth/agent.sock"
+#define BERTH_SESSIONS_DIR "/run/berth/sessions"
+#define BERTH_PASSWD_FILE  "/etc/passwd"
+#define BERTH_GROUP_FILE   "/etc/group"
+
+#endif

@@ -1,0 +1,274 @@
+/*
+ * Asking the agent: one connection, one request, one answer, one deadline over all of it.
+ *
+ * This runs inside every process of the host that looks up a name, so it touches nothing of the process: no signal, no
+ * environment, no descriptor that outlives the call.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/host/paths.h"
+#include "common/wire/deadline.h"
+#include "common/wire/wire.h"
+
+/* The first read of a long answer, before its length is known. */
+#define FIRST_READ 4096
+
+struct exchange {
+	int fd;
+	int64_t deadline;
+	uint8_t header[WIRE_HEADER];
+	uint8_t *body;    /* where the payload goes */
+	size_t body_size;
+	size_t got;       /* bytes received: the header's, then the payload's */
+};
+
+static int
+wait_for(const struct exchange *exchange, short events)
+{
+	struct pollfd ready = { .fd = exchange->fd, .events = events };
+	int left, count;
+
+	do {
+		left = deadline_left(exchange->deadline);
+		if (left == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		count = poll(&ready, 1, left);
+	} while (count == 0 || (count < 0 && errno == EINTR));
+	return count < 0 ? -1 : 0;
+}
+
+/*
+ * connect_waiting: connect when the agent's backlog is full. A non-blocking connect can't wait for a place in it, a blocking
+ * one with SO_SNDTIMEO can: the kernel lets the waiting in by turns, so a flood delays a login instead of failing it.
+ */
+static int
+connect_waiting(const struct exchange *exchange, const struct sockaddr_un *address)
+{
+	int result, left;
+	struct timeval limit;
+
+	if (fcntl(exchange->fd, F_SETFL, 0) != 0)
+		return -1;
+	do {
+		left = deadline_left(exchange->deadline);
+		if (left == 0) {
+			errno = EAGAIN;
+			return -1;
+		}
+		limit.tv_sec = left / 1000;
+		limit.tv_usec = left % 1000 * 1000;
+		if (setsockopt(exchange->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0)
+			return -1;
+		result = connect(exchange->fd, (const struct sockaddr *)address, sizeof(*address));
+	} while (result != 0 && errno == EINTR);
+	if (result != 0)
+		return -1;
+	return fcntl(exchange->fd, F_SETFL, O_NONBLOCK);
+}
+
+/* connect_agent: connects, and makes sure that it was root who listens there. */
+static int
+connect_agent(const struct exchange *exchange)
+{
+	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = BERTH_SOCKET };
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	if (connect(exchange->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+		if (errno != EAGAIN || connect_waiting(exchange, &address) != 0)
+			return -1;
+	}
+	if (getsockopt(exchange->fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
+		return -1;
+	if (length != sizeof(peer) || peer.uid != 0) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+/* advance: takes `done` bytes off the front of the parts. */
+static void
+advance(struct iovec *parts, size_t count, size_t done)
+{
+	for (size_t i = 0; i < count && done > 0; i++) {
+		size_t step = done < parts[i].iov_len ? done : parts[i].iov_len;
+
+		parts[i].iov_base = (uint8_t *)parts[i].iov_base + step;
+		parts[i].iov_len -= step;
+		done -= step;
+	}
+}
+
+static int
+send_request(const struct exchange *exchange, enum wire_verb verb, const struct wire_out *request)
+{
+	uint8_t header[WIRE_HEADER];
+	struct wire_out out;
+	struct iovec parts[2] = { { header, sizeof(header) }, { request->data, request->used } };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+	size_t left = sizeof(header) + request->used;
+	ssize_t sent;
+
+	wire_out_init(&out, header, sizeof(header));
+	wire_put_header(&out, (uint16_t)verb, (uint32_t)request->used);
+	while (left > 0) {
+		sent = sendmsg(exchange->fd, &message, MSG_NOSIGNAL);
+		/* An agent that is too busy answers without reading: the answer waits for us behind the broken pipe. */
+		if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
+			return 0;
+		if (sent < 0 && errno != EINTR && errno != EAGAIN)
+			return -1;
+		if (sent < 0) {
+			if (wait_for(exchange, POLLOUT) != 0)
+				return -1;
+			continue;
+		}
+		advance(parts, 2, (size_t)sent);
+		left -= (size_t)sent;
+	}
+	return 0;
+}
+
+/* exchange_open: connects and sends. Returns 0, or -1 with errno and nothing open. */
+static int
+exchange_open(struct exchange *exchange, enum wire_verb verb, const struct wire_out *request, int timeout_ms)
+{
+	int saved;
+
+	if (request->overflow || request->used > WIRE_REQUEST_MAX) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	exchange->got = 0;
+	exchange->deadline = deadline_after(timeout_ms);
+	exchange->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (exchange->fd < 0)
+		return -1;
+	if (connect_agent(exchange) == 0 && send_request(exchange, verb, request) == 0)
+		return 0;
+	saved = errno;
+	close(exchange->fd);
+	errno = saved;
+	return -1;
+}
+
+/* receive_some: one read of what comes next. There is no control buffer, so the kernel drops descriptors that come along. */
+static ssize_t
+receive_some(struct exchange *exchange)
+{
+	struct iovec parts[2] = { { exchange->header, WIRE_HEADER }, { exchange->body, exchange->body_size } };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+
+	advance(parts, 2, exchange->got);
+	return recvmsg(exchange->fd, &message, 0);
+}
+
+/* receive_until: reads until `want` bytes of the answer are there. */
+static int
+receive_until(struct exchange *exchange, size_t want)
+{
+	ssize_t count;
+
+	while (exchange->got < want) {
+		/* Asked before every read, so that an answer in drips ends in time too. */
+		if (wait_for(exchange, POLLIN) != 0)
+			return -1;
+		count = receive_some(exchange);
+		if (count < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (count == 0 || (count < 0 && errno == ECONNRESET))
+			errno = EPROTO;
+		if (count <= 0)
+			return -1;
+		exchange->got += (size_t)count;
+	}
+	return 0;
+}
+
+/* receive_header: the answer's status and length; the bytes behind it that came along are in the body already. */
+static int
+receive_header(struct exchange *exchange, size_t answer_max, uint32_t *length)
+{
+	uint16_t status;
+
+	if (receive_until(exchange, WIRE_HEADER) != 0)
+		return -1;
+	if (!wire_get_header(exchange->header, &status, length, answer_max) || status > WIRE_BAD_REQUEST ||
+	    exchange->got - WIRE_HEADER > *length) {
+		errno = EPROTO;
+		return -1;
+	}
+	return status;
+}
+
+/* exchange_close: releases the descriptor, keeps errno. */
+static int
+exchange_close(struct exchange *exchange, int result)
+{
+	int saved = errno;
+
+	close(exchange->fd);
+	errno = saved;
+	return result;
+}
+
+int
+agent_ask(enum wire_verb verb, const struct wire_out *request, void *answer, size_t answer_size, size_t *answer_length,
+    int timeout_ms)
+{
+	struct exchange exchange = { .body = answer, .body_size = answer_size };
+	uint32_t length = 0;
+	int status;
+
+	*answer_length = 0;
+	if (exchange_open(&exchange, verb, request, timeout_ms) != 0)
+		return -1;
+	status = receive_header(&exchange, answer_size, &length);
+	if (status >= 0 && receive_until(&exchange, WIRE_HEADER + (size_t)length) != 0)
+		status = -1;
+	if (status >= 0)
+		*answer_length = length;
+	return exchange_close(&exchange, status);
+}
+
+int
+agent_ask_alloc(enum wire_verb verb, const struct wire_out *request, uint8_t **answer, size_t answer_max,
+    size_t *answer_length, int timeout_ms)
+{
+	uint8_t first[FIRST_READ];
+	struct exchange exchange = { .body = first, .body_size = sizeof(first) };
+	uint32_t length = 0;
+	int status;
+
+	*answer = NULL;
+	*answer_length = 0;
+	if (exchange_open(&exchange, verb, request, timeout_ms) != 0)
+		return -1;
+	status = receive_header(&exchange, answer_max, &length);
+	if (status < 0)
+		return exchange_close(&exchange, -1);
+
+	exchange.body = malloc(length > 0 ? length : 1);
+	if (exchange.body == NULL)
+		return exchange_close(&exchange, -1);
+	exchange.body_size = length;
+	memcpy(exchange.body, first, exchange.got - WIRE_HEADER);
+	if (receive_until(&exchange, WIRE_HEADER + (size_t)length) != 0) {
+		free(exchange.body);
+		return exchange_close(&exchange, -1);
+	}
+	*answer = exchange.body;
+	*answer_length = length;
+	return exchange_close(&exchange, status);
+}

@@ -1,0 +1,96 @@
+/*
+ * The agent's protocol, whole.
+ *
+ * A client connects to the Unix stream socket BERTH_SOCKET, sends one request, reads one answer, and the connection is
+ * over. Both sides are on one host and one kernel, so integers are in the host's byte order.
+ *
+ *   request:  u32 magic | u16 version | u16 verb   | u32 length | length bytes
+ *   answer:   u32 magic | u16 version | u16 status | u32 length | length bytes
+ *
+ *   u16, u32   unsigned integers, not aligned
+ *   string     u32 length | bytes: UTF-8 or ASCII, no NUL inside, no closing NUL
+ *   list       u32 count | that many items
+ *
+ * Anything that is too long, too short, has bytes left over, an unknown version or an unknown verb is answered with
+ * STATUS_BAD_REQUEST, and on the client's side taken as no answer at all.
+ *
+ * Who is who is told by SO_PEERCRED. The agent's socket is made by root (by systemd, or by berthd before it becomes
+ * its User), so a client accepts only a peer that was uid 0 when it called listen(2). Who may ask what stands with each verb;
+ * anybody else is answered with STATUS_DENIED.
+ *
+ * The agent knows no record whose name or uid stands in /etc/passwd (ShareUid excepted), or whose ids are below the
+ * floors: such a user is STATUS_NOT_FOUND, and the agent logs why. Clients check the same again: an answer is hostile
+ * input to them.
+ */
+#ifndef BERTH_PROTOCOL_H
+#define BERTH_PROTOCOL_H
+
+#define WIRE_MAGIC   0x48545242u /* "BRTH" in memory on a little-endian host */
+#define WIRE_VERSION 1
+#define WIRE_HEADER  12
+
+/* The longest payload of a request, and of any answer but a session's. */
+#define WIRE_REQUEST_MAX 8192
+#define WIRE_ANSWER_MAX  (256 * 1024)
+/* A session's answer holds up to 8 MiB of mappings, with their counts. */
+#define WIRE_SESSION_MAX (12 * 1024 * 1024)
+
+enum wire_verb {
+	/*
+	 * passwd entries. Anyone.
+	 * BY_NAME request: string name.  BY_UID request: u32 uid.
+	 * Answer: string name | u32 uid | u32 gid | string home: the landing directory, as seen inside the view.
+	 */
+	WIRE_PASSWD_BY_NAME = 1,
+	WIRE_PASSWD_BY_UID = 2,
+
+	/*
+	 * Is this the Gid or a secondary gid of any record? Anyone.
+	 * Request: u32 gid. Answer: nothing (STATUS_OK or STATUS_NOT_FOUND). The name is GROUP_NAME_PREFIX + gid.
+	 */
+	WIRE_GROUP = 3,
+
+	/*
+	 * A user's groups. Anyone.
+	 * Request: string name. Answer: u32 gid | list of u32 secondary gids.
+	 */
+	WIRE_INITGROUPS = 4,
+
+	/*
+	 * A user's public keys. Root, and the configuration's KeysUser.
+	 * Request: string name | u32 uid | string type | string base64.
+	 * A uid other than ID_NONE must be the record's, else STATUS_NOT_FOUND. A type and base64 that aren't empty ask for that key
+	 * alone. Answer: list of (string type | string base64), of length 0 when none fits.
+	 */
+	WIRE_KEYS = 5,
+
+	/*
+	 * All that a session needs. Root only.
+	 * Request: string name | string type | string base64: the key that opened the session; both empty when it isn't known yet.
+	 * Answer, STATUS_OK:
+	 *   string server id | u32 uid | u32 gid | list of u32 secondary gids |
+	 *   u32 home type (enum wire_home_type) | string landing directory |
+	 *   list of (u32 mapping type (enum wire_mapping_type) | string entry | string target) |
+	 *   string fingerprint of the request's key, "SHA256:…" as ssh-keygen -l prints it; "" when it had none
+	 * The list is empty for WIRE_HOME_PATH, and in the record's order for WIRE_HOME_LOGICAL. Landing directory: for
+	 * WIRE_HOME_PATH the record's HomeDirectory, "" when it has none.
+	 * Answer, STATUS_REFUSED: string reason, one line for the log (server offline, no profile, key not this user's).
+	 */
+	WIRE_SESSION = 6,
+};
+
+enum wire_home_type { WIRE_HOME_PATH = 1, WIRE_HOME_LOGICAL = 2 };
+enum wire_mapping_type { WIRE_MAPPING_DIRECTORY = 1, WIRE_MAPPING_FILE = 2 };
+
+/* Every answer but STATUS_OK has an empty payload, unless its verb says otherwise. */
+enum wire_status {
+	WIRE_OK = 0,
+	WIRE_NOT_FOUND = 1,   /* no such user or group here */
+	WIRE_REFUSED = 2,     /* the record is known and may not log in: string reason */
+	WIRE_DENIED = 3,      /* this peer may not ask this */
+	WIRE_UNAVAILABLE = 4, /* the store can't be read now */
+	WIRE_BUSY = 5,        /* too many connections of this uid */
+	WIRE_BAD_REQUEST = 6,
+};
+
+#endif
