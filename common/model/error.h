@@ -1,0 +1,36 @@
+/*
+ * The Transfer API's errors, as every operation returns them.
+ */
+#ifndef BERTH_ERROR_H
+#define BERTH_ERROR_H
+
+enum api_code {
+	API_OK = 0,
+	API_VALIDATION,       /* ValidationException: a shape's constraint is broken */
+	API_INVALID_REQUEST,  /* InvalidRequestException: a rule of meaning is broken */
+	API_NOT_FOUND,        /* ResourceNotFoundException */
+	API_EXISTS,           /* ResourceExistsException */
+	API_INVALID_TOKEN,    /* InvalidNextTokenException */
+	API_CONFLICT,         /* ConflictException */
+	API_ACCESS_DENIED,    /* AccessDeniedException */
+	API_THROTTLING,       /* ThrottlingException */
+	API_INTERNAL,         /* InternalServiceError: ours, or the store's data can't be read */
+	API_UNAVAILABLE,      /* ServiceUnavailableException: the store can't be reached or written now */
+	API_SERIALIZATION,    /* SerializationException: the request isn't a JSON object */
+};
+
+struct api_error {
+	enum api_code code;
+	char message[4096];
+	char resource[160];      /* NOT_FOUND and EXISTS: which one */
+	char resource_type[32];  /* "Server", "User", "SshPublicKey" */
+};
+
+/* api_fail: sets code and message (printf's format, cut when too long) and returns -1, so that a refusal is one line. */
+int api_fail(struct api_error *error, enum api_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* api_fail_resource: the same for NOT_FOUND ("Unknown user") and EXISTS, with resource and type. Returns -1. */
+int api_fail_resource(struct api_error *error, enum api_code code, const char *resource_type, const char *resource);
+/* api_error_name: "ResourceNotFoundException" … */
+const char *api_error_name(enum api_code code);
+
+#endif

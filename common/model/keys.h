@@ -1,0 +1,30 @@
+/*
+ * SSH public keys as the Transfer API takes them: one line, "TYPE BASE64 [COMMENT]".
+ */
+#ifndef BERTH_KEYS_H
+#define BERTH_KEYS_H
+
+#include <stdbool.h>
+
+#include "common/model/error.h"
+#include "common/model/record.h"
+
+/*
+ * keys_parse: body to *key: type, canonical base64, and the body as DescribeUser shows it. min_rsa_bits is the floor for
+ * ssh-rsa. Sets neither id nor date. Returns 0 (record_free_key() releases it), or -1 with API_INVALID_REQUEST and what the
+ * body looks like instead.
+ */
+int keys_parse(const char *body, unsigned min_rsa_bits, struct ssh_key *key, struct api_error *error);
+
+/* keys_looks_like: what a body is that is no usable public key line ("a private key; …"), or NULL when that can't be told. */
+const char *keys_looks_like(const char *body);
+
+/* keys_type_known: one of the five types. keys_is_base64: not empty, and only base64's characters. NULL is neither. */
+bool keys_type_known(const char *type);
+bool keys_is_base64(const char *text);
+
+/* keys_fingerprint: of a blob in base64, as ssh-keygen -l prints it, "SHA256:…", into `fingerprint` (FINGERPRINT_MAX + 1
+ * bytes). Returns 0, or -1 with "" there when it is no base64 or libcrypto fails. */
+int keys_fingerprint(const char *base64, char *fingerprint);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * The Transfer API's operations: a request as JSON in, a response as JSON out. `berth admin` builds the request from flags; an API
+ * server passes on what it was sent. All rules hold here, so that no caller can forget one.
+ *
+ *   shapes.c       one table: every member's type, length, range, pattern, enum (Transfer's own shapes)
+ *   rules.c        what a record must mean (DESIGN.md section 6)
+ *   keys.c         SSH public keys, on libssh
+ *   record_json.c  a record from and to JSON
+ *   operations.c   one function an operation
+ */
+#ifndef BERTH_OPERATIONS_H
+#define BERTH_OPERATIONS_H
+
+#include <cjson/cJSON.h>
+
+#include "common/host/config.h"
+#include "common/model/error.h"
+#include "common/store/store.h"
+
+struct operation_context {
+	struct store *store;
+	const struct config *config; /* floors, region, account id, MinRsaBits */
+};
+
+/*
+ * operation_call: name is the API's ("CreateUser"). *response is NULL for an operation without output; the caller frees it
+ * with cJSON_Delete(). Returns 0, or -1 with *error set, nothing written and *response NULL.
+ */
+int operation_call(const struct operation_context *context, const char *name, const cJSON *request, cJSON **response,
+    struct api_error *error);
+
+/* operation_parse: a request body to JSON, strictly: refuses what cJSON lets through (bytes left over, invalid UTF-8, \u0000,
+ * a member twice, nesting beyond what any shape has). */
+cJSON *operation_parse(const char *text, size_t length, struct api_error *error);
+
+/* operation_exists, operation_makes_store: whether the operation is known; whether it may make a new store (CreateServer). */
+int operation_exists(const char *name);
+int operation_makes_store(const char *name);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * What a record must mean, beyond the shapes: the rules of Berth and of the service. A broken one is API_INVALID_REQUEST; the message
+ * names the member, the problem and the rule.
+ */
+#ifndef BERTH_RULES_H
+#define BERTH_RULES_H
+
+#include <cjson/cJSON.h>
+
+#include "common/host/config.h"
+#include "common/model/error.h"
+#include "common/model/record.h"
+
+/* All of a user's mappings together, as JSON. */
+#define MAPPINGS_JSON_MAX (8u * 1024 * 1024)
+
+/* rules_check_name: for a user that is to be created. */
+int rules_check_name(const char *user_name, struct api_error *error);
+
+/* rules_check_members: each given member by itself, and ${Transfer:UserName} expanded in place. */
+int rules_check_members(struct user_record *user, const struct config *config, struct api_error *error);
+
+/* rules_check_user: the members of a whole record with each other. Its members have been checked. */
+int rules_check_user(const struct user_record *user, struct api_error *error);
+
+/* rules_merge_user: applies the change, as UpdateUser does, and checks the result. On -1 the record is half changed: throw it
+ * away. It is a store_merge_user. */
+int rules_merge_user(const struct user_change *change, struct user_record *user, struct api_error *error);
+
+/* rules_check_tags: no key twice. */
+int rules_check_tags(const struct tag *tags, size_t count, struct api_error *error);
+
+/* rules_check_server: a CreateServer request that has passed its shape asks for nothing that isn't served. */
+int rules_check_server(const cJSON *request, struct api_error *error);
+
+#endif

@@ -1,0 +1,131 @@
+/*
+ * The embedded store, in SQLite. Private to sqlite*.c:
+ *
+ *   sqlite.c         opening, making, the schema, statements, transactions, reading rows
+ *   sqlite_login.c   the agent's lookups
+ *   sqlite_users.c   users and their keys
+ *   sqlite_servers.c servers
+ *
+ * What is read back is outside data, too: the file may have been edited, or made by somebody else.
+ */
+#ifndef BERTH_SQLITE_STORE_H
+#define BERTH_SQLITE_STORE_H
+
+#include <sqlite3.h>
+
+#include "common/store/store_operations.h"
+
+/* One prepared statement each, kept for as long as the store is open. */
+enum statement {
+	STATEMENT_BEGIN_READ,
+	STATEMENT_BEGIN_WRITE,
+	STATEMENT_COMMIT,
+	STATEMENT_FIND_BY_NAME,
+	STATEMENT_FIND_BY_UID,
+	STATEMENT_FIND_GID,
+	STATEMENT_FIND_SECONDARY_GIDS,
+	STATEMENT_FIND_KEYS,
+	STATEMENT_SERVER_KEY,
+	STATEMENT_INSERT_SERVER,
+	STATEMENT_INSERT_SERVER_TAG,
+	STATEMENT_READ_SERVER,
+	STATEMENT_READ_SERVER_TAGS,
+	STATEMENT_LIST_SERVERS,
+	STATEMENT_USER_KEY,
+	STATEMENT_INSERT_USER,
+	STATEMENT_UPDATE_USER,
+	STATEMENT_DELETE_USER,
+	STATEMENT_INSERT_SECONDARY_GID,
+	STATEMENT_DELETE_SECONDARY_GIDS,
+	STATEMENT_INSERT_KEY,
+	STATEMENT_DELETE_KEY,
+	STATEMENT_HAS_KEY,
+	STATEMENT_INSERT_USER_TAG,
+	STATEMENT_READ_USER,
+	STATEMENT_READ_SECONDARY_GIDS,
+	STATEMENT_READ_KEYS,
+	STATEMENT_READ_USER_TAGS,
+	STATEMENT_LIST_USERS,
+	STATEMENT_COUNT
+};
+
+struct sqlite_store {
+	struct store base;
+	sqlite3 *db;
+	char *path;
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+};
+
+/* sqlite_fail: *error from the library's last error; busy, full, read-only and the like are API_UNAVAILABLE. Returns -1. */
+int sqlite_fail(struct sqlite_store *store, const char *doing, struct api_error *error);
+
+/*
+ * sqlite_query: the statement, bound and ready to be stepped, or NULL with *error. `types` has a letter for each parameter: t for
+ * const char * (NULL is SQL's NULL), i for int64_t, d for double; n takes no argument and binds NULL. Texts must live until the reset:
+ * every query ends with sqlite3_reset().
+ */
+sqlite3_stmt *sqlite_query(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error,
+    const char *types, ...);
+/* sqlite_step: 1 for a row, 0 at the end, -1 with *error. */
+int sqlite_step(struct sqlite_store *store, sqlite3_stmt *statement, struct api_error *error);
+/* sqlite_run: query, step to the end, reset. Returns 0, or -1 with *error. */
+int sqlite_run(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error,
+    const char *types, ...);
+
+int sqlite_begin_read(struct sqlite_store *store, struct api_error *error);
+/* sqlite_begin_write: waits for other writers. */
+int sqlite_begin_write(struct sqlite_store *store, struct api_error *error);
+/* sqlite_finish: ends the transaction: commits when result is 0, and rolls back when it isn't or the commit fails.
+ * Returns result, or -1 with *error when the commit failed. */
+int sqlite_finish(struct sqlite_store *store, int result, struct api_error *error);
+
+/*
+ * A row that is being read. The first column that isn't what it should be sets `bad` and *error; check it once, after the
+ * last column.
+ */
+struct sqlite_row {
+	struct sqlite_store *store;
+	sqlite3_stmt *statement;
+	struct api_error *error;
+	bool bad;
+};
+
+struct sqlite_row sqlite_row(struct sqlite_store *store, sqlite3_stmt *statement, struct api_error *error);
+bool sqlite_row_has(const struct sqlite_row *row, int column);
+/* sqlite_row_bad: marks the row; why completes "holds ". */
+void sqlite_row_bad(struct sqlite_row *row, int column, const char *why);
+/* sqlite_row_text: at most max bytes of UTF-8 without NUL; lives until the next step. NULL for SQL's NULL or a bad column. */
+const char *sqlite_row_text(struct sqlite_row *row, int column, size_t max);
+/* sqlite_row_dup: the same as malloc'ed memory. */
+char *sqlite_row_dup(struct sqlite_row *row, int column, size_t max);
+/* sqlite_row_copy: the same into memory of size max + 1; NULL makes it "". */
+void sqlite_row_copy(struct sqlite_row *row, int column, char *to, size_t max);
+uint32_t sqlite_row_u32(struct sqlite_row *row, int column);
+enum home_type sqlite_row_home_type(struct sqlite_row *row, int column);
+
+/* sqlite_server_key: the server's row, or -1 with *error (API_NOT_FOUND). sqlite_user_key: the user's. */
+int64_t sqlite_server_key(struct sqlite_store *store, const char *server_id, struct api_error *error);
+int64_t sqlite_user_key(struct sqlite_store *store, const char *server_id, const char *user_name, struct api_error *error);
+
+/* sqlite_read_tags: the rows (key, value) of a query, which it ends. NULL for statement: the query has failed already. */
+int sqlite_read_tags(struct sqlite_store *store, sqlite3_stmt *statement, struct tag **tags, size_t *count, struct api_error *error);
+
+/* The calls, as in store_operations.h. */
+int sqlite_create_server(struct store *, const struct server_record *, struct api_error *);
+int sqlite_describe_server(struct store *, const char *, struct server_record *, struct api_error *);
+int sqlite_list_servers(struct store *, const char *, size_t, store_visit_server *, void *, struct api_error *);
+int sqlite_create_user(struct store *, const struct user_record *, struct api_error *);
+int sqlite_describe_user(struct store *, const char *, const char *, struct user_record *, struct api_error *);
+int sqlite_delete_user(struct store *, const char *, const char *, struct api_error *);
+int sqlite_update_user(struct store *, const struct user_change *, store_merge_user *, struct api_error *);
+int sqlite_list_users(struct store *, const char *, const char *, size_t, store_visit_user *, void *, struct api_error *);
+int sqlite_import_key(struct store *, const char *, const char *, const struct ssh_key *, struct api_error *);
+int sqlite_delete_key(struct store *, const char *, const char *, const char *, struct api_error *);
+int sqlite_find_by_name(struct store *, const char *, const char *, struct store_login *, struct api_error *);
+int sqlite_find_by_uid(struct store *, const char *, uint32_t, struct store_login *, struct api_error *);
+int sqlite_find_gid(struct store *, const char *, uint32_t, struct api_error *);
+int sqlite_secondary_gids(struct store *, const char *, const char *, uint32_t *, size_t *, struct api_error *);
+int sqlite_find_keys(struct store *, const char *, const char *, const char *, const char *, store_visit_key *, void *,
+    struct api_error *);
+
+#endif

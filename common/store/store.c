@@ -1,0 +1,121 @@
+#include "common/store/store.h"
+
+#include <string.h>
+
+#include "common/store/store_operations.h"
+
+#define SQLITE_SCHEME "sqlite:"
+
+int
+store_open(const char *spec, enum store_mode mode, struct store **store, struct api_error *error)
+{
+	*store = NULL;
+	if (strncmp(spec, SQLITE_SCHEME, strlen(SQLITE_SCHEME)) == 0)
+		return sqlite_open(spec + strlen(SQLITE_SCHEME), mode, store, error);
+	return api_fail(error, API_INVALID_REQUEST, "Store: \"%.200s\" names no kind of store that Berth knows; "
+	    "it is written sqlite:/ABSOLUTE/PATH", spec);
+}
+
+void
+store_close(struct store *store)
+{
+	if (store != NULL)
+		store->operations->close(store);
+}
+
+int
+store_create_server(struct store *store, const struct server_record *server, struct api_error *error)
+{
+	return store->operations->create_server(store, server, error);
+}
+
+int
+store_describe_server(struct store *store, const char *server_id, struct server_record *server, struct api_error *error)
+{
+	return store->operations->describe_server(store, server_id, server, error);
+}
+
+int
+store_list_servers(struct store *store, const char *after, size_t limit, store_visit_server *visit, void *context,
+    struct api_error *error)
+{
+	return store->operations->list_servers(store, after, limit, visit, context, error);
+}
+
+int
+store_create_user(struct store *store, const struct user_record *user, struct api_error *error)
+{
+	return store->operations->create_user(store, user, error);
+}
+
+int
+store_describe_user(struct store *store, const char *server_id, const char *user_name, struct user_record *user,
+    struct api_error *error)
+{
+	return store->operations->describe_user(store, server_id, user_name, user, error);
+}
+
+int
+store_delete_user(struct store *store, const char *server_id, const char *user_name, struct api_error *error)
+{
+	return store->operations->delete_user(store, server_id, user_name, error);
+}
+
+int
+store_update_user(struct store *store, const struct user_change *change, store_merge_user *merge, struct api_error *error)
+{
+	return store->operations->update_user(store, change, merge, error);
+}
+
+int
+store_list_users(struct store *store, const char *server_id, const char *after, size_t limit, store_visit_user *visit,
+    void *context, struct api_error *error)
+{
+	return store->operations->list_users(store, server_id, after, limit, visit, context, error);
+}
+
+int
+store_import_key(struct store *store, const char *server_id, const char *user_name, const struct ssh_key *key,
+    struct api_error *error)
+{
+	return store->operations->import_key(store, server_id, user_name, key, error);
+}
+
+int
+store_delete_key(struct store *store, const char *server_id, const char *user_name, const char *key_id, struct api_error *error)
+{
+	return store->operations->delete_key(store, server_id, user_name, key_id, error);
+}
+
+int
+store_find_by_name(struct store *store, const char *server_id, const char *user_name, struct store_login *login,
+    struct api_error *error)
+{
+	return store->operations->find_by_name(store, server_id, user_name, login, error);
+}
+
+int
+store_find_by_uid(struct store *store, const char *server_id, uint32_t uid, struct store_login *login, struct api_error *error)
+{
+	return store->operations->find_by_uid(store, server_id, uid, login, error);
+}
+
+int
+store_find_gid(struct store *store, const char *server_id, uint32_t gid, struct api_error *error)
+{
+	return store->operations->find_gid(store, server_id, gid, error);
+}
+
+int
+store_secondary_gids(struct store *store, const char *server_id, const char *user_name, uint32_t *gids, size_t *count,
+    struct api_error *error)
+{
+	return store->operations->secondary_gids(store, server_id, user_name, gids, count, error);
+}
+
+int
+store_find_keys(struct store *store, const char *server_id, const char *user_name, const char *type, const char *base64,
+    store_visit_key *visit, void *context, struct api_error *error)
+{
+	return store->operations->find_keys(store, server_id, user_name, type, base64, visit, context, error);
+}

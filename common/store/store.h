@@ -1,0 +1,97 @@
+/*
+ * The store: where servers and users are kept, in the Transfer API's own verbs. Each implementation is one file that fills in
+ * a struct store_operations; "sqlite:PATH" (sqlite.c) is the embedded default.
+ *
+ * Every call returns 0, or -1 with *error set and the store as it was. A write has returned 0 only once it is durable
+ * (DESIGN promise 7). A store is used by one thread at a time; several processes may have the same one open: writers wait
+ * for each other, readers never wait.
+ *
+ * Records come in validated by model/rules.h. The store keeps the rules that need its own data: names taken, keys taken,
+ * servers unknown, the merge of an update.
+ */
+#ifndef BERTH_STORE_H
+#define BERTH_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/model/error.h"
+#include "common/model/record.h"
+
+struct store;
+
+enum store_mode {
+	STORE_READ,   /* must exist; never writes records */
+	STORE_WRITE,  /* must exist */
+	STORE_CREATE, /* made when it isn't there: for CreateServer only */
+};
+
+/* store_open: spec is the configuration's Store value. The faults have words of their own: missing, not a Berth store, made
+ * by a newer Berth (schema N, this one knows M). */
+int store_open(const char *spec, enum store_mode mode, struct store **store, struct api_error *error);
+void store_close(struct store *store); /* NULL is fine */
+
+/* Servers. The caller owns what comes back: record_free_server(). */
+int store_create_server(struct store *store, const struct server_record *server, struct api_error *error);
+int store_describe_server(struct store *store, const char *server_id, struct server_record *server, struct api_error *error);
+
+/* Lists go one by one to a visitor, in the order of their ids or names, after the one called `after` (NULL: from the
+ * start), at most `limit` of them. The visitor's return value stops the walk when not 0, and is not an error. */
+typedef int store_visit_server(void *context, const struct server_record *server);
+int store_list_servers(struct store *store, const char *after, size_t limit, store_visit_server *visit, void *context,
+    struct api_error *error);
+
+/* Users. Keys, tags and mappings of `user` are stored with it (CreateUser). */
+int store_create_user(struct store *store, const struct user_record *user, struct api_error *error);
+int store_describe_user(struct store *store, const char *server_id, const char *user_name, struct user_record *user,
+    struct api_error *error);
+int store_delete_user(struct store *store, const char *server_id, const char *user_name, struct api_error *error);
+
+/* store_update_user: reads, lets `merge` apply the change (it validates the result and may refuse: -1), writes; all in
+ * one transaction. */
+typedef int store_merge_user(const struct user_change *change, struct user_record *user, struct api_error *error);
+int store_update_user(struct store *store, const struct user_change *change, store_merge_user *merge, struct api_error *error);
+
+struct listed_user { /* pointers live only during the visit; NULL: not given */
+	const char *user_name, *role, *home_directory;
+	enum home_type home_type;
+	size_t key_count;
+};
+typedef int store_visit_user(void *context, const struct listed_user *user);
+int store_list_users(struct store *store, const char *server_id, const char *after, size_t limit, store_visit_user *visit,
+    void *context, struct api_error *error);
+
+/* Keys. A key whose base64 the user already has is API_EXISTS; past USER_KEYS_MAX is API_INVALID_REQUEST. */
+int store_import_key(struct store *store, const char *server_id, const char *user_name, const struct ssh_key *key,
+    struct api_error *error);
+int store_delete_key(struct store *store, const char *server_id, const char *user_name, const char *key_id,
+    struct api_error *error);
+
+/*
+ * Logging in: the agent's questions, answered through indexes without reading a whole record. Each returns 1 when found, 0 when
+ * not, -1 with *error.
+ */
+struct store_login {
+	char user_name[USER_NAME_MAX + 1];
+	bool has_profile;
+	uint32_t uid, gid;
+	enum home_type home_type;
+	char home_directory[PATH_BYTES_MAX + 1]; /* "" when not given */
+};
+int store_find_by_name(struct store *store, const char *server_id, const char *user_name, struct store_login *login,
+    struct api_error *error);
+/* Several records may share a uid: the first by name. */
+int store_find_by_uid(struct store *store, const char *server_id, uint32_t uid, struct store_login *login,
+    struct api_error *error);
+/* Whether any record has this gid, as Gid or secondary. */
+int store_find_gid(struct store *store, const char *server_id, uint32_t gid, struct api_error *error);
+/* gids: room for SECONDARY_GIDS_MAX; a record with more in the database is API_INTERNAL. Returns 0 (count 0 when unknown) or -1. */
+int store_secondary_gids(struct store *store, const char *server_id, const char *user_name, uint32_t *gids, size_t *count,
+    struct api_error *error);
+typedef int store_visit_key(void *context, const char *type, const char *base64);
+/* type and base64 NULL: all the user's keys; else that one. Returns 0 or -1. */
+int store_find_keys(struct store *store, const char *server_id, const char *user_name, const char *type, const char *base64,
+    store_visit_key *visit, void *context, struct api_error *error);
+
+#endif
