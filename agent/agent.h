@@ -1,0 +1,28 @@
+/*
+ * The agent: what its parts share.
+ *
+ *   main.c            options, start, signals, stop
+ *   listener.c        the socket: systemd's, or made here
+ *   server.c          connections: who may hold how many, for how long
+ *   lookup.c          one function a verb; the judgement over records
+ *   local_accounts.c  the host's own names and ids, which no record may have
+ *   store_handle.c    the store, opened again when it must be
+ *   log.c             one line an event
+ *
+ * One thread, one event loop. Nothing in it waits but the store's own reads from disk.
+ */
+#ifndef BERTH_AGENT_H
+#define BERTH_AGENT_H
+
+#include "agent/local_accounts.h"
+#include "agent/store_handle.h"
+#include "common/host/config.h"
+
+struct agent {
+	const char *config_file;
+	struct config config;
+	struct local_accounts accounts;
+	struct store_handle store;
+};
+
+#endif

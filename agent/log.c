@@ -1,0 +1,177 @@
+/*
+ * Logging without ever waiting.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/log.h"
+
+#define LINE_MAX_BYTES 1400 /* one datagram that every syslog daemon takes whole */
+#define TOPIC_SECONDS  60
+
+struct topic {
+	uint64_t hash;
+	time_t said; /* seconds of CLOCK_MONOTONIC; 0: free */
+};
+
+/* The program's one log. */
+static struct {
+	bool to_syslog, to_stderr;
+	int fd;               /* connected to /dev/log, or -1 */
+	unsigned long lost;   /* lines that syslog had no room for */
+	unsigned long limited; /* lines beyond the topics of a minute */
+	struct topic topics[LOG_TOPICS];
+} log_state = { .fd = -1 };
+
+void
+agent_log_open(bool to_syslog, bool to_stderr)
+{
+	log_state.to_syslog = to_syslog;
+	log_state.to_stderr = to_stderr;
+}
+
+static bool
+syslog_connect(void)
+{
+	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+
+	log_state.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (log_state.fd < 0)
+		return false;
+	if (connect(log_state.fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return true;
+	close(log_state.fd);
+	log_state.fd = -1;
+	return false;
+}
+
+/* syslog_send: one datagram. A syslog daemon that was restarted has a new socket: then once more. */
+static bool
+syslog_send(const char *datagram, size_t length)
+{
+	for (int attempt = 0; attempt < 2; attempt++) {
+		if (log_state.fd < 0 && !syslog_connect())
+			return false;
+		if (send(log_state.fd, datagram, length, MSG_NOSIGNAL) == (ssize_t)length)
+			return true;
+		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
+			return false;
+		close(log_state.fd);
+		log_state.fd = -1;
+	}
+	return false;
+}
+
+static bool
+to_syslog(int priority, const char *line)
+{
+	char datagram[LINE_MAX_BYTES + 100], stamp[32] = "";
+	time_t now = time(NULL);
+	struct tm local;
+	int length;
+
+	if (localtime_r(&now, &local) != NULL)
+		strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S ", &local);
+	length = snprintf(datagram, sizeof(datagram), "<%d>%sberthd[%ld]: %s", LOG_AUTHPRIV | priority, stamp, (long)getpid(),
+	    line);
+	if (length < 0)
+		return false;
+	if ((size_t)length >= sizeof(datagram))
+		length = sizeof(datagram) - 1;
+	return syslog_send(datagram, (size_t)length);
+}
+
+static void
+say(int priority, char *line)
+{
+	char note[64];
+
+	for (char *c = line; *c != '\0'; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	if (log_state.to_stderr)
+		dprintf(STDERR_FILENO, "berthd: %s\n", line);
+	if (!log_state.to_syslog)
+		return;
+	if (log_state.lost > 0) {
+		snprintf(note, sizeof(note), "syslog had no room for lines: lost=%lu", log_state.lost);
+		if (to_syslog(LOG_WARNING, note))
+			log_state.lost = 0;
+	}
+	if (!to_syslog(priority, line))
+		log_state.lost++;
+}
+
+void
+agent_log(int priority, const char *format, ...)
+{
+	char line[LINE_MAX_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	say(priority, line);
+}
+
+static uint64_t
+topic_hash(const char *topic)
+{
+	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+	for (; *topic != '\0'; topic++)
+		hash = (hash ^ (unsigned char)*topic) * 1099511628211u;
+	return hash;
+}
+
+/* topic_due: whether the topic may be spoken of now; it counts as said then. */
+static bool
+topic_due(const char *topic, time_t now)
+{
+	uint64_t hash = topic_hash(topic);
+	struct topic *free_slot = NULL;
+
+	for (size_t i = 0; i < LOG_TOPICS; i++) {
+		struct topic *slot = &log_state.topics[i];
+		bool fresh = slot->said != 0 && now - slot->said < TOPIC_SECONDS;
+
+		if (fresh && slot->hash == hash)
+			return false;
+		if (!fresh && free_slot == NULL)
+			free_slot = slot;
+	}
+	if (free_slot == NULL) {
+		log_state.limited++;
+		return false;
+	}
+	free_slot->hash = hash;
+	free_slot->said = now;
+	return true;
+}
+
+void
+agent_log_limited(const char *topic, int priority, const char *format, ...)
+{
+	char line[LINE_MAX_BYTES];
+	struct timespec now;
+	va_list arguments;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0 || !topic_due(topic, now.tv_sec + 1))
+		return;
+	if (log_state.limited > 0) {
+		agent_log(LOG_WARNING, "too much to say in a minute: left_out=%lu", log_state.limited);
+		log_state.limited = 0;
+	}
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	say(priority, line);
+}

@@ -1,0 +1,25 @@
+/*
+ * The agent's log: one line an event, "what happened key=value …", to syslog's authpriv and, while it starts or with -e,
+ * to stderr. Never waits: a syslog that doesn't read must not hang logins, so lines that it has no room for are counted
+ * and the count is said with the next one that gets through.
+ */
+#ifndef BERTH_AGENT_LOG_H
+#define BERTH_AGENT_LOG_H
+
+#include <stdbool.h>
+#include <syslog.h>
+
+/* agent_log_open: where lines go from now on. */
+void agent_log_open(bool to_syslog, bool to_stderr);
+
+/* agent_log: priority is one of syslog.h's (LOG_INFO …). Control characters are shown as '?'. */
+void agent_log(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * agent_log_limited: the same at most once a minute for each topic, and at most LOG_TOPICS topics a minute: what anybody can
+ * cause by asking can't flood the log. What was left out is counted in a line of its own.
+ */
+#define LOG_TOPICS 128
+void agent_log_limited(const char *topic, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,369 @@
+/*
+ * berthd: answers who Berth's users are, from the store, as an unprivileged user. Always in the foreground.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <nss.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "agent/agent.h"
+#include "agent/listener.h"
+#include "agent/log.h"
+#include "agent/server.h"
+#include "common/host/identity.h"
+#include "common/host/paths.h"
+
+#define STOP_SECONDS 2 /* for open connections after SIGTERM */
+
+struct options {
+	const char *config_file;
+	bool test, log_to_stderr;
+};
+
+struct program {
+	struct agent agent;
+	struct event_base *base;
+	struct server *server;
+	struct event *term, *interrupt, *hangup;
+};
+
+static int
+usage(void)
+{
+	fprintf(stderr, "usage: berthd [-f FILE] [-t] [-e] [-V]\n"
+	    "  -f FILE  configuration, instead of %s\n"
+	    "  -t       test the configuration and the store, and exit\n"
+	    "  -e       log to stderr instead of syslog\n"
+	    "  -V       show the version and exit\n", BERTH_CONFIG_FILE);
+	return 2;
+}
+
+/* options_parse: -1 to go on, or the exit status. */
+static int
+options_parse(struct options *options, int argc, char **argv)
+{
+	int option;
+
+	*options = (struct options){ .config_file = BERTH_CONFIG_FILE };
+	while ((option = getopt(argc, argv, "f:teV")) != -1) {
+		switch (option) {
+		case 'f':
+			options->config_file = optarg;
+			break;
+		case 't':
+			options->test = true;
+			break;
+		case 'e':
+			options->log_to_stderr = true;
+			break;
+		case 'V':
+			return puts("berthd " BERTH_VERSION) < 0 || fflush(stdout) != 0 ? 1 : 0;
+		default:
+			return usage();
+		}
+	}
+	return optind == argc ? -1 : usage();
+}
+
+static void
+log_fault(void *context, const char *fault)
+{
+	(void)context;
+	agent_log(LOG_ERR, "%s", fault);
+}
+
+static void
+print_fault(void *context, const char *fault)
+{
+	int *faults = context;
+
+	fprintf(stderr, "%s\n", fault);
+	(*faults)++;
+}
+
+/* test_users: the accounts that the configuration names must be the host's. */
+static void
+test_users(const struct agent *agent, int *faults)
+{
+	const char *names[] = { agent->config.user, agent->config.keys_user };
+	const char *keywords[] = { "User", "KeysUser" };
+	struct local_accounts accounts;
+	uint32_t uid;
+	int found;
+
+	local_accounts_init(&accounts);
+	for (size_t i = 0; i < 2; i++) {
+		found = local_accounts_uid(&accounts, names[i], &uid);
+		if (found > 0)
+			continue;
+		(*faults)++;
+		fprintf(stderr, "%s: %s: %s\n", keywords[i], names[i],
+		    found < 0 ? strerror(errno) : "no such account in " BERTH_PASSWD_FILE);
+	}
+	local_accounts_free(&accounts);
+}
+
+/* test_store: opened as the user who will have to. */
+static void
+test_store(const struct agent *agent, int *faults)
+{
+	const struct config *config = &agent->config;
+	struct server_record server = { 0 };
+	struct api_error error = { 0 };
+	struct store *store = NULL;
+
+	if (store_open(config->store, STORE_READ, &store, &error) != 0) {
+		(*faults)++;
+		fprintf(stderr, "Store: %s\n", error.message);
+		return;
+	}
+	if (config->server_id != NULL && store_describe_server(store, config->server_id, &server, &error) != 0) {
+		(*faults)++;
+		fprintf(stderr, "ServerId: %s: %s\n", config->server_id, error.message);
+	}
+	record_free_server(&server);
+	store_close(store);
+}
+
+/* test_configuration: berthd -t. Says all that is wrong, and nothing when all is well. Returns the exit status. */
+static int
+test_configuration(struct agent *agent)
+{
+	int faults = 0;
+
+	if (config_load(&agent->config, agent->config_file, print_fault, &faults) != 0)
+		return 1;
+	if (agent->config.server_id == NULL) {
+		faults++;
+		fprintf(stderr, "%s: ServerId is missing: `berth admin create-server` makes a server and shows its id\n",
+		    agent->config_file);
+	}
+	test_users(agent, &faults);
+	if (identity_become(agent->config.user) != 0) {
+		fprintf(stderr, "User: can't become %s: %s\n", agent->config.user, strerror(errno));
+		return 1;
+	}
+	test_store(agent, &faults);
+	return faults > 0 ? 1 : 0;
+}
+
+/* raise_limits: as many descriptors as the host gives; no core files of a process that other processes trust. */
+static void
+raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+			agent_log(LOG_WARNING, "the limit of open files stays as it is: reason=\"%s\"", strerror(errno));
+	}
+	limit.rlim_cur = limit.rlim_max = 0;
+	if (setrlimit(RLIMIT_CORE, &limit) != 0)
+		agent_log(LOG_WARNING, "core files stay possible: reason=\"%s\"", strerror(errno));
+}
+
+/* prepare_process: before the first descriptor is opened and the first account looked up. */
+static int
+prepare_process(void)
+{
+	static const char *const databases[] = { "passwd", "group", "initgroups" };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	int fd;
+
+	/* Whatever a library may look up: never through our own module, which would wait for this very process. */
+	for (size_t i = 0; i < sizeof(databases) / sizeof(databases[0]); i++) {
+		if (__nss_configure_lookup(databases[i], "files") != 0)
+			return -1;
+	}
+	umask(077);
+	do {
+		/* The standard descriptors, should one be closed, don't become a socket that stderr's text goes to. */
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void
+on_all_answered(void *context)
+{
+	struct program *program = context;
+
+	event_base_loopbreak(program->base);
+}
+
+static void
+on_stop(evutil_socket_t signal_number, short what, void *context)
+{
+	struct program *program = context;
+	struct timeval limit = { .tv_sec = STOP_SECONDS };
+
+	(void)what;
+	agent_log(LOG_INFO, "stopping: signal=%s", signal_number == SIGTERM ? "TERM" : "INT");
+	if (event_base_loopexit(program->base, &limit) != 0)
+		event_base_loopbreak(program->base);
+	server_stop(program->server, on_all_answered, program);
+}
+
+static void
+on_reload(evutil_socket_t signal_number, short what, void *context)
+{
+	struct program *program = context;
+	struct agent *agent = &program->agent;
+	struct config fresh;
+
+	(void)signal_number;
+	(void)what;
+	if (config_load(&fresh, agent->config_file, log_fault, NULL) != 0) {
+		agent_log(LOG_ERR, "configuration not reloaded, the old one stays: file=%s", agent->config_file);
+		config_free(&fresh);
+		return;
+	}
+	if (strcmp(fresh.user, agent->config.user) != 0)
+		agent_log(LOG_WARNING, "User changes only when berthd is started anew: user=%s", agent->config.user);
+	config_free(&agent->config);
+	agent->config = fresh;
+	agent_log(LOG_INFO, "configuration reloaded: file=%s", agent->config_file);
+	store_handle_close(&agent->store);
+	store_handle_get(&agent->store, &agent->config);
+}
+
+static struct event *
+on_signal(struct program *program, int signal_number, event_callback_fn callback)
+{
+	struct event *event = evsignal_new(program->base, signal_number, callback, program);
+
+	if (event != NULL && evsignal_add(event, NULL) != 0) {
+		event_free(event);
+		return NULL;
+	}
+	return event;
+}
+
+/* make_loop: the event loop and all that hangs on it; owns the listener from now on. */
+static int
+make_loop(struct program *program, int listener)
+{
+	struct event_config *event_config = event_config_new();
+
+	if (event_config != NULL &&
+	    event_config_set_flag(event_config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0)
+		program->base = event_base_new_with_config(event_config);
+	if (event_config != NULL)
+		event_config_free(event_config);
+	if (program->base == NULL) {
+		close(listener);
+		return -1;
+	}
+	program->server = server_new(program->base, &program->agent, listener);
+	program->term = on_signal(program, SIGTERM, on_stop);
+	program->interrupt = on_signal(program, SIGINT, on_stop);
+	program->hangup = on_signal(program, SIGHUP, on_reload);
+	if (program->server == NULL || program->term == NULL || program->interrupt == NULL || program->hangup == NULL)
+		return -1;
+	return 0;
+}
+
+static void
+program_free(struct program *program)
+{
+	struct event *events[] = { program->term, program->interrupt, program->hangup };
+
+	server_free(program->server);
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		if (events[i] != NULL)
+			event_free(events[i]);
+	}
+	if (program->base != NULL)
+		event_base_free(program->base);
+	store_handle_close(&program->agent.store);
+	local_accounts_free(&program->agent.accounts);
+	config_free(&program->agent.config);
+}
+
+/* start: up to the point where requests are answered. What needs root comes first. */
+static int
+start(struct program *program)
+{
+	struct agent *agent = &program->agent;
+	int listener;
+
+	if (config_load(&agent->config, agent->config_file, log_fault, NULL) != 0)
+		return -1;
+	raise_limits();
+	listener = listener_open();
+	if (listener < 0)
+		return -1;
+	if (identity_become(agent->config.user) != 0) {
+		agent_log(LOG_ERR, "can't become the User of the configuration: user=%s reason=\"%s\"", agent->config.user,
+		    strerror(errno));
+		close(listener);
+		return -1;
+	}
+	local_accounts_init(&agent->accounts);
+	if (make_loop(program, listener) != 0) {
+		agent_log(LOG_ERR, "no event loop: reason=\"%s\"", strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+/* say_started: and what an operator should know about at once; none of it keeps the agent from serving. */
+static void
+say_started(struct program *program)
+{
+	struct agent *agent = &program->agent;
+	const struct config *config = &agent->config;
+	uint32_t uid;
+
+	agent_log(LOG_INFO, "started version=%s server=%s store=%s user=%s", BERTH_VERSION,
+	    config->server_id != NULL ? config->server_id : "-", config->store, config->user);
+	if (local_accounts_uid(&agent->accounts, config->keys_user, &uid) <= 0)
+		agent_log(LOG_WARNING, "KeysUser has no account, so nobody but root gets keys: keys_user=%s", config->keys_user);
+	store_handle_get(&agent->store, config);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct program program = { 0 };
+	struct options options;
+	int status = options_parse(&options, argc, argv);
+
+	if (status >= 0)
+		return status;
+	if (prepare_process() != 0) {
+		fprintf(stderr, "berthd: %s\n", strerror(errno));
+		return 1;
+	}
+	program.agent.config_file = options.config_file;
+	if (options.test) {
+		status = test_configuration(&program.agent);
+		program_free(&program);
+		return status;
+	}
+	/* Who starts it by hand reads on stderr why it doesn't. */
+	agent_log_open(!options.log_to_stderr, true);
+	if (start(&program) != 0) {
+		program_free(&program);
+		return 1;
+	}
+	agent_log_open(!options.log_to_stderr, options.log_to_stderr);
+	say_started(&program);
+	listener_notify_ready();
+	status = event_base_dispatch(program.base) < 0 ? 1 : 0;
+	program_free(&program);
+	agent_log(LOG_INFO, "stopped");
+	return status;
+}
