@@ -1,0 +1,118 @@
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "pam_module/filter.h"
+#include "pam_module/syscalls.h"
+
+#if defined(__x86_64__)
+#define ARCH_NATIVE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCH_NATIVE AUDIT_ARCH_AARCH64
+#elif defined(__riscv) && __riscv_xlen == 64
+#define ARCH_NATIVE AUDIT_ARCH_RISCV64
+#else
+#error "The system call filter doesn't know this machine's audit architecture (AUDIT_ARCH_* in linux/audit.h)."
+#endif
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "The system call filter reads the low half of 64-bit arguments as on a little-endian machine."
+#endif
+
+#define X32_BIT 0x40000000u
+
+/* Every flag of clone(2) that makes a namespace. */
+#define CLONE_NAMESPACES \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+/* socket(2)'s type argument also carries SOCK_NONBLOCK and SOCK_CLOEXEC. */
+#define SOCK_TYPE_MASK 0xf
+
+#define LOAD(field)     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define LOAD_ARG(n)     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[n]))
+#define RETURN(action)  BPF_STMT(BPF_RET | BPF_K, (action))
+#define KILL            RETURN(SECCOMP_RET_KILL_PROCESS)
+#define ALLOW           RETURN(SECCOMP_RET_ALLOW)
+#define FAIL(code)      RETURN(SECCOMP_RET_ERRNO | (code))
+/* IF: the next `count` instructions run when the loaded word equals the value (has the bits), else they are passed over. */
+#define IF_EQUAL(value, count)     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (count))
+#define UNLESS_EQUAL(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (count), 0)
+#define IF_BITS(value, count)      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (value), 0, (count))
+
+#define DENY(name, code) IF_EQUAL(SYS_##name, 1), FAIL(code)
+
+/* setresuid(id, id, id) with the record's id, and no other call: (uid_t)-1, "leave as it is", would leave root. */
+#define ONLY_ID(name, id) \
+	IF_EQUAL(SYS_##name, 8), \
+	LOAD_ARG(0), IF_EQUAL((id), 4), \
+	LOAD_ARG(1), IF_EQUAL((id), 2), \
+	LOAD_ARG(2), UNLESS_EQUAL((id), 1), \
+	FAIL(EPERM), ALLOW
+
+int
+filter_install(uint32_t uid, uint32_t gid)
+{
+	struct sock_filter instructions[] = {
+		/* Another architecture's numbers (int 0x80 on x86-64), and x32's, would walk around everything below. */
+		LOAD(arch), UNLESS_EQUAL(ARCH_NATIVE, 1), KILL,
+		LOAD(nr),
+#ifdef __x86_64__
+		IF_BITS(X32_BIT, 1), KILL,
+#endif
+		/* Identity: sshd drops to the user after this, with these two calls and these ids; an old passwd entry in its memory
+		 * can't bring another identity into this view. */
+		ONLY_ID(setresuid, uid), ONLY_ID(setresgid, gid),
+		DENY(setuid, EPERM), DENY(setgid, EPERM), DENY(setreuid, EPERM), DENY(setregid, EPERM),
+		DENY(setfsuid, EPERM), DENY(setfsgid, EPERM), DENY(setgroups, EPERM), DENY(capset, EPERM),
+
+		/* Network, abstract sockets, netlink: none. libpam's audit call carries on with EAFNOSUPPORT, and on EACCES fails
+		 * pam_setcred. sshd's pipes to internal-sftp are stream socketpairs; a datagram one could be aimed at any
+		 * abstract socket of the host with sendto(2). */
+		DENY(socket, EAFNOSUPPORT), DENY(connect, EACCES), DENY(bind, EACCES), DENY(listen, EACCES),
+		DENY(accept, EACCES), DENY(accept4, EACCES),
+		IF_EQUAL(SYS_socketpair, 7),
+		LOAD_ARG(0), IF_EQUAL(AF_UNIX, 3),
+		LOAD_ARG(1), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SOCK_TYPE_MASK), UNLESS_EQUAL(SOCK_STREAM, 1),
+		FAIL(EPERM), ALLOW,
+
+		/* io_uring does sockets and files without these system calls. */
+		DENY(io_uring_setup, ENOSYS), DENY(io_uring_enter, ENOSYS), DENY(io_uring_register, ENOSYS),
+
+		/* Other processes of the same uid, in this session or outside the view. */
+		DENY(ptrace, EPERM), DENY(process_vm_readv, EPERM), DENY(process_vm_writev, EPERM), DENY(kcmp, EPERM),
+		DENY(pidfd_getfd, EPERM), DENY(process_madvise, EPERM),
+
+		/* Shared memory, semaphores, queues and keys belong to the host, not to a view. */
+		DENY(shmget, EPERM), DENY(shmat, EPERM), DENY(semget, EPERM), DENY(msgget, EPERM), DENY(mq_open, EPERM),
+		DENY(add_key, EPERM), DENY(request_key, EPERM), DENY(keyctl, EPERM),
+
+		/* A new namespace would give its maker capabilities again; clone3's flags lie in memory, where no filter can read
+		 * them, so it isn't there and libc uses clone. */
+		DENY(unshare, EPERM), DENY(setns, EPERM), DENY(clone3, ENOSYS),
+		IF_EQUAL(SYS_clone, 4), LOAD_ARG(0), IF_BITS(CLONE_NAMESPACES, 1), FAIL(EPERM), ALLOW,
+		DENY(mount, EPERM), DENY(umount2, EPERM), DENY(pivot_root, EPERM), DENY(chroot, EPERM),
+		DENY(open_tree, EPERM), DENY(move_mount, EPERM), DENY(fsopen, EPERM), DENY(fsmount, EPERM),
+		DENY(fspick, EPERM), DENY(fsconfig, EPERM), DENY(mount_setattr, EPERM),
+		DENY(open_by_handle_at, EPERM), DENY(name_to_handle_at, EPERM),
+
+		/* internal-sftp runs inside sshd's child: a sealed session starts no program, whatever sshd_config says. */
+		DENY(execve, EACCES), DENY(execveat, EACCES),
+		DENY(bpf, EPERM), DENY(perf_event_open, EPERM), DENY(userfaultfd, EPERM), DENY(personality, EPERM),
+		ALLOW,
+	};
+	struct sock_fprog program = {
+		.len = sizeof(instructions) / sizeof(instructions[0]),
+		.filter = instructions,
+	};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -1;
+	return seccomp(SECCOMP_SET_MODE_FILTER, 0, &program);
+}

@@ -1,0 +1,59 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pam_module/log.h"
+
+#define LINE_MAX_BYTES 2048
+
+void
+log_open(struct log *log, const char *service, const char *hook)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+	time_t now = time(NULL);
+	char date[32] = "";
+	struct tm local;
+
+	/* syslog's own date format, in the C locale whatever the process has set. */
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+
+	if (localtime_r(&now, &local) != NULL)
+		snprintf(date, sizeof(date), "%s %2d %02d:%02d:%02d ", months[local.tm_mon], local.tm_mday, local.tm_hour,
+		    local.tm_min, local.tm_sec);
+	snprintf(log->stamp, sizeof(log->stamp), "%s%.30s[%d]: pam_berth(%.30s:%s): ", date, service, (int)getpid(), service, hook);
+	log->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (log->fd >= 0 && connect(log->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		log_close(log);
+}
+
+void
+log_close(struct log *log)
+{
+	if (log->fd >= 0)
+		close(log->fd);
+	log->fd = -1;
+}
+
+void
+log_line(const struct log *log, int priority, const char *format, ...)
+{
+	char line[LINE_MAX_BYTES];
+	size_t used, i;
+	va_list arguments;
+
+	if (log->fd < 0)
+		return;
+	used = (size_t)snprintf(line, sizeof(line), "<%d>%s", LOG_AUTHPRIV | priority, log->stamp);
+	va_start(arguments, format);
+	vsnprintf(line + used, sizeof(line) - used, format, arguments);
+	va_end(arguments);
+	for (i = used; line[i] != '\0'; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = '?';
+	/* A full or dead syslog costs the line, not the login. */
+	(void)!send(log->fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
+}

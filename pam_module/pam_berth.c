@@ -1,0 +1,503 @@
+/*
+ * pam_berth: the hooks that sshd calls, in this order (9.2p1 and 10.5p1):
+ *
+ *   monitor  pam_acct_mgmt           may this user log in at all, and does every target resolve?
+ *   monitor  pam_setcred(ESTABLISH)  noted; nothing else
+ *   monitor  pam_open_session        the key is still the record's; the session is registered
+ *   child    pam_setcred             root still, after initgroups, right before it drops to the user: the view is entered here
+ *   monitor  pam_close_session       the session is struck off
+ *
+ * The child's setcred is on every path to a user's process, so the seal is there and depends on no other hook having run. sshd carries on
+ * after a failing setcred, and with -N after a failing open_session; so where sealing fails the process ends itself.
+ *
+ * A user is Berth's when the passwd entry says so (GECOS_MARKER, written by our NSS module). Anybody else is PAM_IGNORE.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <security/pam_modules.h>
+
+#include "common/host/config.h"
+#include "common/host/paths.h"
+#include "common/host/registry.h"
+#include "pam_module/filter.h"
+#include "pam_module/log.h"
+#include "pam_module/session.h"
+#include "pam_module/target.h"
+#include "pam_module/view.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define STATE_NAME "berth"
+#define PASSWD_BUFFER 16384
+
+/* What one login leaves for its later hooks. sshd's child has a copy from fork(2); with keyboard-interactive the account
+ * step's is lost, so no hook relies on another's but to refuse. */
+struct state {
+	bool foreign, ours;      /* what this login's user was seen to be: not Berth's, or Berth's */
+	pid_t monitor;           /* the process whose setcred was seen first, as root with root's group */
+	bool refused;            /* open_session refused: the child must not go on */
+	bool registered;
+	struct live_session live;
+	char *progress;          /* shared with the child: REASON_MAX bytes, see view_enter() */
+};
+
+/* One call of a hook. */
+struct hook {
+	pam_handle_t *pamh;
+	struct log log;
+	const char *user;
+	struct passwd entry;
+	char entry_memory[PASSWD_BUFFER];
+	struct config config;
+	struct session session;
+	struct state *state;
+	char reason[REASON_MAX];
+};
+
+enum owner { OWNER_FOREIGN, OWNER_BERTH, OWNER_UNKNOWN };
+
+/*
+ * The state.
+ */
+
+static void
+state_free(pam_handle_t *pamh, void *data, int status)
+{
+	struct state *state = data;
+
+	(void)pamh;
+	(void)status;
+	if (state->progress != NULL)
+		munmap(state->progress, REASON_MAX);
+	free(state);
+}
+
+static struct state *
+state_get(pam_handle_t *pamh)
+{
+	const void *found = NULL;
+	struct state *state;
+
+	if (pam_get_data(pamh, STATE_NAME, &found) == PAM_SUCCESS && found != NULL)
+		return (struct state *)(uintptr_t)found;
+	state = calloc(1, sizeof(*state));
+	if (state == NULL)
+		return NULL;
+	state->progress = mmap(NULL, REASON_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (state->progress == MAP_FAILED)
+		state->progress = NULL;
+	if (state->progress != NULL && pam_set_data(pamh, STATE_NAME, state, state_free) == PAM_SUCCESS)
+		return state;
+	state_free(pamh, state, 0);
+	return NULL;
+}
+
+/*
+ * Beginning and ending a hook.
+ */
+
+static void
+hook_end(struct hook *hook)
+{
+	session_free(&hook->session);
+	config_free(&hook->config);
+	log_close(&hook->log);
+	free(hook);
+}
+
+static struct hook *
+hook_begin(pam_handle_t *pamh, const char *name)
+{
+	const void *service = NULL;
+	struct hook *hook = calloc(1, sizeof(*hook));
+
+	if (hook == NULL)
+		return NULL;
+	hook->pamh = pamh;
+	if (pam_get_item(pamh, PAM_SERVICE, &service) != PAM_SUCCESS || service == NULL)
+		service = "pam";
+	log_open(&hook->log, service, name);
+	if (pam_get_user(pamh, &hook->user, NULL) != PAM_SUCCESS || hook->user == NULL)
+		hook->user = "";
+	hook->state = state_get(pamh);
+	return hook;
+}
+
+/* whose: looks the user up, into hook->entry. UNKNOWN: nobody's, or it can't be told now: refuse. */
+static enum owner
+whose(struct hook *hook)
+{
+	struct passwd *found = NULL;
+
+	if (hook->state == NULL)
+		return OWNER_UNKNOWN;
+	if (getpwnam_r(hook->user, &hook->entry, hook->entry_memory, sizeof(hook->entry_memory), &found) != 0 || found == NULL)
+		return hook->state->foreign ? OWNER_FOREIGN : OWNER_UNKNOWN;
+	if (hook->entry.pw_gecos != NULL && strcmp(hook->entry.pw_gecos, GECOS_MARKER) == 0) {
+		hook->state->ours = true;
+		return OWNER_BERTH;
+	}
+	/* Once Berth's, always Berth's for this login: a local account of the same name may have been made just now. */
+	if (hook->state->ours)
+		return OWNER_UNKNOWN;
+	hook->state->foreign = true;
+	return OWNER_FOREIGN;
+}
+
+static void
+refuse_line(struct hook *hook)
+{
+	const void *client = NULL;
+
+	if (pam_get_item(hook->pamh, PAM_RHOST, &client) != PAM_SUCCESS || client == NULL)
+		client = "-";
+	log_line(&hook->log, LOG_NOTICE, "refused user=%.100s client=%.64s reason=\"%s\"", hook->user, (const char *)client,
+	    hook->reason);
+}
+
+static void
+report_config(void *context, const char *fault)
+{
+	struct hook *hook = context;
+
+	if (hook->reason[0] == '\0')
+		snprintf(hook->reason, sizeof(hook->reason), "%s", fault);
+}
+
+/* find_session: configuration and the agent's answer, checked. */
+static int
+find_session(struct hook *hook, const struct session_key *key)
+{
+	hook->reason[0] = '\0';
+	if (config_load(&hook->config, BERTH_CONFIG_FILE, report_config, hook) != 0)
+		return -1;
+	return session_ask(&hook->session, &hook->config, &hook->entry, key, hook->reason);
+}
+
+/* find_session_by_key: the same with the key that opened this session, which must be known. */
+static int
+find_session_by_key(struct hook *hook)
+{
+	struct session_key key;
+
+	if (session_key_parse(&key, pam_getenv(hook->pamh, "SSH_AUTH_INFO_0")))
+		return find_session(hook, &key);
+	snprintf(hook->reason, sizeof(hook->reason), "sshd did not log this session in by one public key alone");
+	return -1;
+}
+
+/*
+ * The child: sealed, or ended.
+ */
+
+static int
+set_groups(const struct session *session)
+{
+	gid_t groups[SECONDARY_GIDS_MAX];
+	size_t i;
+
+	for (i = 0; i < session->secondary_gid_count; i++)
+		groups[i] = session->secondary_gids[i];
+	/* Exactly these: sshd's initgroups may have added what /etc/group says of this name, and berth-users. */
+	return setgroups(session->secondary_gid_count, groups);
+}
+
+static int
+seal(struct hook *hook)
+{
+	if (getuid() != 0 || geteuid() != 0) {
+		snprintf(hook->reason, sizeof(hook->reason), "the process is not root's any more: it can't be sealed");
+		return -1;
+	}
+	if (hook->state->refused) {
+		snprintf(hook->reason, sizeof(hook->reason), "open_session refused it");
+		return -1;
+	}
+	if (find_session_by_key(hook) != 0)
+		return -1;
+	if (view_enter(&hook->config, &hook->session, hook->state->progress, hook->reason) != 0)
+		return -1;
+	if (set_groups(&hook->session) != 0) {
+		snprintf(hook->reason, sizeof(hook->reason), "setgroups: %s", strerror(errno));
+		return -1;
+	}
+	if (filter_install(hook->session.uid, hook->session.gid) != 0) {
+		snprintf(hook->reason, sizeof(hook->reason), "seccomp: %s", strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static unsigned long
+microseconds_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned long)(now.tv_sec - start->tv_sec) * 1000000ul + (unsigned long)(now.tv_nsec / 1000) -
+	    (unsigned long)(start->tv_nsec / 1000);
+}
+
+/* seal_or_end: returns only from inside the view. */
+static void
+seal_or_end(struct hook *hook)
+{
+	const struct live_session *live = &hook->state->live;
+	struct timespec start;
+	unsigned long took;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	if (seal(hook) != 0) {
+		/* close_session then has nothing to add. */
+		hook->state->progress[0] = '\0';
+		refuse_line(hook);
+		_exit(255);
+	}
+	took = microseconds_since(&start);
+	log_line(&hook->log, LOG_INFO, "session opened user=%s server=%s client=%s port=%u key=%s uid=%u session=%s mappings=%zu "
+	    "view_ms=%lu.%03lu", hook->user, hook->session.server_id, live->client[0] != '\0' ? live->client : "-",
+	    live->client_port, hook->session.fingerprint, hook->session.uid, live->id[0] != '\0' ? live->id : "-",
+	    hook->session.mapping_count, took / 1000, took % 1000);
+}
+
+/* in_monitor: sshd's privileged process: root with root's group. By the time the child's setcred runs, sshd has set the
+ * group to the entry's, which is never 0 for a Berth user. */
+static bool
+in_monitor(const struct state *state)
+{
+	return getuid() == 0 && geteuid() == 0 && getegid() == 0 && (state->monitor == 0 || state->monitor == getpid());
+}
+
+/* stale_entry: sshd's child runs with the group of the passwd entry that sshd read before it asked us. When that isn't
+ * this user's group, the account was replaced in between, maybe a Berth user by a local one. */
+static bool
+stale_entry(const struct hook *hook)
+{
+	const void *service = NULL;
+
+	return pam_get_item(hook->pamh, PAM_SERVICE, &service) == PAM_SUCCESS && service != NULL &&
+	    strcmp(service, "sshd") == 0 && geteuid() == 0 && getegid() != 0 && hook->entry.pw_name != NULL &&
+	    getegid() != hook->entry.pw_gid;
+}
+
+static int
+setcred(struct hook *hook)
+{
+	switch (whose(hook)) {
+	case OWNER_FOREIGN:
+		if (!stale_entry(hook))
+			return PAM_IGNORE;
+		snprintf(hook->reason, sizeof(hook->reason), "the account was replaced while it logged in");
+		refuse_line(hook);
+		_exit(255);
+	case OWNER_UNKNOWN:
+		snprintf(hook->reason, sizeof(hook->reason), "the user can't be looked up any more");
+		refuse_line(hook);
+		/* In the monitor nothing of the user's runs yet, and open_session or the child will end it. */
+		if (hook->state != NULL && in_monitor(hook->state))
+			return PAM_USER_UNKNOWN;
+		_exit(255);
+	case OWNER_BERTH:
+		break;
+	}
+	if (in_monitor(hook->state)) {
+		hook->state->monitor = getpid();
+		return PAM_SUCCESS;
+	}
+	seal_or_end(hook);
+	return PAM_SUCCESS;
+}
+
+EXPORT int
+pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct hook *hook;
+	int result;
+
+	(void)argc;
+	(void)argv;
+	hook = hook_begin(pamh, "setcred");
+	if (hook == NULL)
+		_exit(255);
+	if (flags & PAM_DELETE_CRED)
+		result = whose(hook) == OWNER_FOREIGN ? PAM_IGNORE : PAM_SUCCESS;
+	else
+		result = setcred(hook);
+	hook_end(hook);
+	return result;
+}
+
+/*
+ * The monitor's hooks.
+ */
+
+/* pam_sm_authenticate: a Berth user's key is sshd's business. By password or keyboard-interactive nobody gets in. */
+EXPORT int
+pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct hook *hook = hook_begin(pamh, "auth");
+	int result;
+
+	(void)flags;
+	(void)argc;
+	(void)argv;
+	if (hook == NULL)
+		return PAM_BUF_ERR;
+	result = whose(hook) == OWNER_FOREIGN ? PAM_IGNORE : PAM_AUTH_ERR;
+	hook_end(hook);
+	return result;
+}
+
+static int
+account(struct hook *hook)
+{
+	static const struct session_key not_yet; /* SSH_AUTH_INFO_0 is empty in this step */
+
+	switch (whose(hook)) {
+	case OWNER_FOREIGN:
+		return PAM_IGNORE;
+	case OWNER_UNKNOWN:
+		return PAM_USER_UNKNOWN;
+	case OWNER_BERTH:
+		break;
+	}
+	if (find_session(hook, &not_yet) == 0 && targets_check(&hook->config, &hook->session, hook->reason) == 0)
+		return PAM_SUCCESS;
+	refuse_line(hook);
+	return PAM_PERM_DENIED;
+}
+
+EXPORT int
+pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct hook *hook = hook_begin(pamh, "account");
+	int result;
+
+	(void)flags;
+	(void)argc;
+	(void)argv;
+	if (hook == NULL)
+		return PAM_BUF_ERR;
+	result = account(hook);
+	hook_end(hook);
+	return result;
+}
+
+/* find_client: "SSH_CONNECTION=ADDRESS PORT ADDRESS PORT" in PAM's environment. */
+static void
+find_client(struct hook *hook, struct live_session *live)
+{
+	const char *connection = pam_getenv(hook->pamh, "SSH_CONNECTION");
+
+	if (connection == NULL || sscanf(connection, "%63s %u", live->client, &live->client_port) != 2)
+		snprintf(live->client, sizeof(live->client), "-");
+}
+
+static void
+register_session(struct hook *hook)
+{
+	struct live_session *live = &hook->state->live;
+
+	memset(live, 0, sizeof(*live));
+	snprintf(live->user, sizeof(live->user), "%s", hook->user);
+	snprintf(live->server_id, sizeof(live->server_id), "%s", hook->session.server_id);
+	snprintf(live->fingerprint, sizeof(live->fingerprint), "%s", hook->session.fingerprint);
+	live->uid = hook->session.uid;
+	find_client(hook, live);
+	hook->state->registered = registry_add(live) == 0;
+	if (!hook->state->registered)
+		log_line(&hook->log, LOG_ERR, "session not listed user=%s session=%s reason=\"%s: %s\"; `berth sessions` can't see it",
+		    hook->user, live->id, BERTH_SESSIONS_DIR, strerror(errno));
+}
+
+static int
+open_session(struct hook *hook)
+{
+	switch (whose(hook)) {
+	case OWNER_FOREIGN:
+		return PAM_IGNORE;
+	case OWNER_UNKNOWN:
+		snprintf(hook->reason, sizeof(hook->reason), "the user can't be looked up any more");
+		refuse_line(hook);
+		_exit(255);
+	case OWNER_BERTH:
+		break;
+	}
+	if (hook->state->monitor != getpid()) {
+		/* An earlier line of the stack kept our setcred from running: the child would not be sealed by it either. */
+		snprintf(hook->reason, sizeof(hook->reason), "the PAM stack passed over pam_berth's auth line; it must be the first one");
+		refuse_line(hook);
+		_exit(255);
+	}
+	if (find_session_by_key(hook) != 0) {
+		hook->state->refused = true;
+		refuse_line(hook);
+		return PAM_SESSION_ERR;
+	}
+	register_session(hook);
+	snprintf(hook->state->progress, REASON_MAX, "sshd ended before the view was begun");
+	return PAM_SUCCESS;
+}
+
+EXPORT int
+pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct hook *hook = hook_begin(pamh, "session");
+	int result;
+
+	(void)flags;
+	(void)argc;
+	(void)argv;
+	if (hook == NULL)
+		_exit(255);
+	result = open_session(hook);
+	hook_end(hook);
+	return result;
+}
+
+static void
+close_session(struct hook *hook)
+{
+	const struct live_session *live = &hook->state->live;
+	long seconds = (long)(time(NULL) - live->since);
+
+	if (registry_remove(live->id) != 0 && errno != ENOENT)
+		log_line(&hook->log, LOG_ERR, "session still listed user=%s session=%s reason=\"%s\"", live->user, live->id,
+		    strerror(errno));
+	hook->state->registered = false;
+	/* The child left word of what it was at when something ended it that it could not log: its own alarm, or a kill. */
+	if (hook->state->progress[0] != '\0') {
+		snprintf(hook->reason, sizeof(hook->reason), "%.*s", REASON_MAX - 1, hook->state->progress);
+		refuse_line(hook);
+	}
+	log_line(&hook->log, LOG_INFO, "session closed user=%s server=%s client=%s port=%u session=%s seconds=%ld", live->user,
+	    live->server_id, live->client, live->client_port, live->id, seconds);
+}
+
+EXPORT int
+pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct hook *hook = hook_begin(pamh, "session");
+	int result = PAM_IGNORE;
+
+	(void)flags;
+	(void)argc;
+	(void)argv;
+	if (hook == NULL)
+		return PAM_BUF_ERR;
+	/* Not by whose(): the record may be gone by now, and the session still has to be struck off. */
+	if (hook->state != NULL && hook->state->live.id[0] != '\0') {
+		close_session(hook);
+		result = PAM_SUCCESS;
+	}
+	hook_end(hook);
+	return result;
+}
