@@ -1,0 +1,37 @@
+/*
+ * What the commands of `berth` share: their exit codes, and the flags that may stand anywhere before a command's own.
+ */
+#ifndef BERTH_COMMAND_H
+#define BERTH_COMMAND_H
+
+#include <stdbool.h>
+
+#include "admin_cmd/output.h"
+
+/* The codes of the AWS command line, so that scripts written for it read ours right. */
+enum command_exit {
+	COMMAND_OK = 0,
+	COMMAND_UNMATCHED = 1, /* sessions: no session fits, or one can't be listed or ended */
+	COMMAND_USAGE = 252,   /* wrong flags or values; nothing was called */
+	COMMAND_REFUSED = 254, /* the operation was called and refused */
+	COMMAND_FAILED = 255,  /* anything else: the configuration, the store, writing the output */
+};
+
+struct command_globals {
+	const char *config_file;
+	enum output_format output; /* OUTPUT_DEFAULT: the command's own default */
+	bool help, version;
+};
+
+/*
+ * command_globals_read: the flags before the first word that isn't one; anywhere: also those after it, argv is then
+ * sorted so that the words come last. Returns the first word's index in argv (argc when there is none), or -1 after saying
+ * on stderr what is wrong with a flag; `command` is what the message begins with.
+ */
+int command_globals_read(const char *command, int argc, char **argv, bool anywhere, struct command_globals *globals);
+
+/* The commands: argv[0] is the command's own name. They return the process's exit code. */
+int admin_command(int argc, char **argv, struct command_globals *globals);
+int sessions_command(int argc, char **argv, struct command_globals *globals);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * berth: the operator's command.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "admin_cmd/command.h"
+#include "common/host/paths.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv, struct command_globals *globals);
+} commands[] = {
+	{ "admin", admin_command },
+	{ "sessions", sessions_command },
+};
+
+static const char usage[] =
+    "usage: berth COMMAND [FLAG ...]\n"
+    "\n"
+    "  admin OPERATION           servers and users; `berth admin help` lists the operations\n"
+    "  sessions [list]           the live sessions of this host\n"
+    "  sessions end USER|ID ...  end a user's sessions, or one\n"
+    "  version                   print the version\n"
+    "  help                      print this\n"
+    "\n"
+    "  --config FILE             default: " BERTH_CONFIG_FILE "\n"
+    "  --output json|text|table  how to print what comes back\n"
+    "\n"
+    "`berth COMMAND help` and `berth admin OPERATION help` say more.\n";
+
+static int
+print_on_stdout(const char *text)
+{
+	fputs(text, stdout);
+	return output_flush() == 0 ? COMMAND_OK : COMMAND_FAILED;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct command_globals globals = { .config_file = BERTH_CONFIG_FILE };
+	int first = command_globals_read("berth", argc, argv, false, &globals);
+
+	if (first < 0) {
+		fputs(usage, stderr);
+		return COMMAND_USAGE;
+	}
+	if (globals.version || (first < argc && strcmp(argv[first], "version") == 0))
+		return print_on_stdout("berth " BERTH_VERSION "\n");
+	if (globals.help || (first < argc && strcmp(argv[first], "help") == 0))
+		return print_on_stdout(usage);
+	if (first == argc) {
+		fputs(usage, stderr);
+		return COMMAND_USAGE;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[first], commands[i].name) == 0)
+			return commands[i].run(argc - first, argv + first, &globals);
+	}
+	fprintf(stderr, "%s\nberth: error: there is no command \"%s\"\n", usage, argv[first]);
+	return COMMAND_USAGE;
+}

@@ -1,0 +1,13 @@
+/* HomeDirectoryMappings as a command line may write them. */
+#ifndef BERTH_MAPPINGS_H
+#define BERTH_MAPPINGS_H
+
+#include <cjson/cJSON.h>
+
+#include "common/model/error.h"
+
+/* mappings_complete: a mapping with only a Target is shown as it is: its Entry is the Target. A convenience of the command
+ * line; the API's shape requires Entry. Returns 0, or -1 with *error. */
+int mappings_complete(cJSON *request, struct api_error *error);
+
+#endif
