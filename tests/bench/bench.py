@@ -1,0 +1,185 @@
+#!/usr/bin/python3
+"""The benchmark: tests/bench/bench.sh [ROW…]. docs/performance.md says what each row means."""
+import json
+import os
+import pwd
+import subprocess
+import sys
+
+from measure import FreshWorker, Worker, progress, quartiles, ratio, take_turns
+from sites import BENCH, PREFIX, SOURCE, STOCK_PORT, WORK, Site, files_command, files_users, make_key, start_stock_sshd
+
+import private_host  # sites.py says where it is
+
+RESULT = SOURCE / "build/bench.json"
+USER, UID = "alice", 5001
+LOGIN_PAUSE = 0.03  # the end of the last session, after its client has gone, is not to fall into the next one's time
+MEMORY_TARGET_MIB = 32
+
+
+class Bench:
+    """The private host and what of it has been set up so far; rows ask for what they need."""
+
+    def __init__(self):
+        WORK.mkdir()
+        subprocess.run([SOURCE / "tests/host/prepare"], check=True)
+        self.host = private_host.Host()
+        self.host.reset()
+        self.key = make_key(USER)
+        self.host.bucket("bucket", USER, owner=UID)
+        self.host.create_user(USER, UID, mappings=[("/", "/bucket/" + USER)], keys=[self.key])
+        self.sites = {}
+        self.stock = self.echo = None
+
+    def site(self, count):
+        if count not in self.sites:
+            progress("making a store of %d users" % count)
+            self.sites[count] = Site(count)
+        return self.sites[count]
+
+    def stop(self):
+        for process in (self.stock, self.echo):
+            if process is not None:
+                process.terminate()
+                process.wait()
+        for site in self.sites.values():
+            site.stop()
+        self.host.stop()
+        self.host.syslog.terminate()
+
+
+def compared(what, against, target, medians):
+    """A row of the table. medians: ours and theirs, as take_turns() returns them."""
+    low, middle, high = ratio(*medians)
+    return {"what": what, "against": against, "unit": "us", "rounds": len(medians[0]),
+            "quartiles": quartiles(medians[0]), "against_quartiles": quartiles(medians[1]),
+            "ratio": middle, "interval": (low, high), "target": target,
+            "met": None if target is None else middle <= target}
+
+
+# -- the rows ----------------------------------------------------------------------------------------------------------
+
+def row_keys(bench):
+    command = ["/usr/libexec/berth/berth-keys", USER, UID, bench.key.type, bench.key.base64]
+    account = pwd.getpwnam("berth-keys")
+    identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    line = subprocess.run([str(part) for part in command], check=True, capture_output=True, **identity).stdout
+    if bench.key.base64.encode() not in line:
+        raise RuntimeError("berth-keys does not print %s's key" % USER)
+    same = WORK / "authorized_keys"
+    same.write_bytes(line)
+    workers = [Worker(BENCH / "process_time", 5, *command, **identity), Worker(BENCH / "process_time", 5, "/bin/cat", same, **identity)]
+    yield compared("berth-keys, whole process", "cat, same key line", 0.8, take_turns("berth-keys", workers, 300))
+
+
+def lookup_worker(site, batch):
+    return Worker(BENCH / "lookup_time", batch, site.socket, PREFIX, site.count)
+
+
+def row_lookup(bench):
+    site = bench.site(1000)
+    size = subprocess.run([BENCH / "lookup_time", "size", site.socket, PREFIX], check=True, capture_output=True, text=True).stdout
+    echo = WORK / "echo.sock"
+    bench.echo = subprocess.Popen([BENCH / "echo_server", echo, size.strip()])
+    private_host.wait_until(echo.exists, what="echo_server")
+    workers = [lookup_worker(site, 200), Worker(BENCH / "lookup_time", 200, echo, PREFIX, site.count, "any")]
+    yield compared("agent, one lookup", "Unix-socket echo", 1.3, take_turns("lookup", workers, 300))
+
+
+def nss_worker(kind, command, batch, count):
+    return kind(*command, BENCH / "nss_time", batch, PREFIX, count)
+
+
+def row_getpwnam(bench):
+    for count in (10, 1000, 1000000):
+        workers = [nss_worker(Worker, bench.site(count).command, 100, count),
+                   nss_worker(Worker, files_command(), 100, files_users())]
+        yield compared("getpwnam, %s users" % format(count, ","), "files, 1,000 lines", 1.0,
+                       take_turns("getpwnam, %d users" % count, workers, 200))
+    workers = [nss_worker(FreshWorker, bench.site(1000).command, 1, 1000),
+               nss_worker(FreshWorker, files_command(), 1, files_users())]
+    yield compared("getpwnam, first of a process", "files, 1,000 lines", None, take_turns("first getpwnam", workers, 150))
+
+
+def row_million(bench):
+    large, small = bench.site(1000000), bench.site(1000)
+    yield compared("agent, 1,000,000 users", "1,000 users", 1.2,
+                   take_turns("lookup, 1,000,000 users", [lookup_worker(large, 500), lookup_worker(small, 500)], 400))
+    resident, own = large.memory()
+    yield {"what": "agent's memory, 1,000,000 users", "against": "", "unit": "KiB", "value": resident, "anonymous": own,
+           "target": MEMORY_TARGET_MIB * 1024, "met": resident <= MEMORY_TARGET_MIB * 1024}
+
+
+def row_login(bench):
+    if bench.stock is None:
+        bench.stock = start_stock_sshd(bench.key)
+    batch = WORK / "batch"
+    batch.write_text("pwd\n", encoding="ascii")
+    sftp = ["/usr/bin/sftp", *bench.host.client_options(bench.key), "-b", batch]
+    workers = [Worker(BENCH / "process_time", 1, *sftp, "-P", bench.host.port, "%s@127.0.0.1" % USER),
+               Worker(BENCH / "process_time", 1, *sftp, "-P", STOCK_PORT, "localuser@127.0.0.1")]
+    yield compared("sftp login, whole", "stock sshd, local user", 1.03, take_turns("login", workers, 200, LOGIN_PAUSE))
+
+
+def row_view(bench):
+    for count, target, batch, rounds in ((1, None, 5, 100), (2000, 1.2, 1, 60), (50000, None, 1, 8)):
+        name = "view%d" % count
+        bench.host.bucket(name)
+        for number in range(1, count + 1):
+            os.mkdir(private_host.DATA_ROOT / name / ("%07d" % number))
+        workers = [Worker(BENCH / "view_time", batch, side, name, count) for side in ("berth", "bare")]
+        yield compared("view, %s mapping%s" % (format(count, ","), "s" * (count > 1)), "bare system calls", target,
+                       take_turns("view, %d mappings" % count, workers, rounds))
+
+
+ROWS = {"keys": row_keys, "lookup": row_lookup, "getpwnam": row_getpwnam, "million": row_million, "login": row_login,
+        "view": row_view}
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+
+def time_text(values):
+    """First quartile, median and third quartile in a unit that suits: "29.1 µs (28.8–29.9)"."""
+    unit, scale = ("ms", 1000.0) if values[1] >= 1000 else ("µs", 1.0)
+    low, middle, high = (format(value / scale, ".3g" if value / scale < 100 else ".0f") for value in values)
+    return "%s %s (%s–%s)" % (middle, unit, low, high)
+
+
+def row_texts(row):
+    met = {True: "yes", False: "NO", None: ""}[row["met"]]
+    if "value" in row:
+        return (row["what"], row["against"], "%.1f MiB" % (row["value"] / 1024), "", "", "≤ %d MiB" % (row["target"] / 1024), met)
+    target = "" if row["target"] is None else "≤ %.2f ×" % row["target"]
+    return (row["what"], row["against"], time_text(row["quartiles"]), time_text(row["against_quartiles"]),
+            "%.2f × (%.2f–%.2f)" % (row["ratio"], *row["interval"]), target, met)
+
+
+def print_table(rows):
+    table = [("what", "against", "takes (quartiles)", "the other (quartiles)", "ratio (95 %)", "target", "met?")]
+    table += [row_texts(row) for row in rows]
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    table.insert(1, tuple("-" * width for width in widths))
+    for line in table:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+
+
+def main(names):
+    unknown = [name for name in names if name not in ROWS]
+    if unknown:
+        sys.exit("rows: %s" % " ".join(ROWS))
+    rows = []
+    bench = Bench()
+    try:
+        for name in names or ROWS:
+            for row in ROWS[name](bench):
+                rows.append(row)
+    finally:
+        progress("")
+        bench.stop()
+        print_table(rows)
+    RESULT.write_text(json.dumps({"rows": rows}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print("written to %s" % RESULT.relative_to(SOURCE))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,109 @@
+#!/bin/bash
+# Runs every test and ends with one line: "N passed, N failed, N skipped".
+#
+#   tests/run.sh                 the unit tests, then the pytest suites
+#   tests/run.sh -k EXPRESSION   only tests of the pytest suites that fit (any of pytest's options)
+#
+# The suites that log in run on a private copy of this host (tests/host/enter); those of tests/demo run outside, since what
+# they show is that the host stays as it is. Whatever can't run here counts as skipped.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+inner_suites="tests/agent tests/admin tests/login"
+outer_suites="tests/demo"
+python=/usr/bin/python3
+passed=0 failed=0 skipped=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# Inherited by all that the tests start on this host: how leftover processes are known.
+export BERTH_TEST_RUN=${work##*/}
+
+count() {
+	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+# sum FILE PATTERN: the numbers before "test(s)" in cmocka's closing lines of that kind, added up.
+sum() {
+	grep -F "$2" "$1" | grep -oE '[0-9]+ test\(s\)' | awk '{ total += $1 } END { print total + 0 }'
+}
+
+# A program that ends badly without a word about a failed test (a crash, a failing set-up) counts as one failure.
+unit_program() {
+	local output=$work/unit status=0 bad
+	echo "== ${1#build/}"
+	timeout 300 "$1" >"$output" 2>&1 || status=$?
+	bad=$(sum "$output" '[  FAILED  ]')
+	if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+		bad=1
+	fi
+	if [ "$bad" -eq 0 ]; then
+		grep -E '^\[ +(PASSED|SKIPPED) +\].*test\(s\)' "$output"
+	else
+		cat "$output"
+		echo "${1#build/}: exit status $status"
+	fi
+	count "$(sum "$output" '[  PASSED  ]')" "$bad" "$(sum "$output" '[  SKIPPED ]')"
+}
+
+# number FILE WORD: the number before the word in pytest's closing line.
+number() {
+	grep -E '^[0-9].* in [0-9.]+s' "$1" | tail -n 1 | grep -oE "[0-9]+ $2" | grep -oE '[0-9]+' || echo 0
+}
+
+# suite DIRECTORY [ENTER]: pytest there, through ENTER when given. Status 5 is pytest's "no test fits".
+suite() {
+	local output=$work/pytest status=0 bad
+	echo "== $1"
+	${2-} env PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -p no:cacheprovider -q -rs --timeout=300 "$1" "${options[@]}" \
+	    2>&1 | tee "$output" || status=$?
+	bad=$(($(number "$output" failed) + $(number "$output" error)))
+	if [ "$status" -ne 0 ] && [ "$status" -ne 5 ] && [ "$bad" -eq 0 ]; then
+		echo "$1: pytest ended with status $status"
+		bad=1
+	fi
+	count "$(number "$output" passed)" "$bad" "$(number "$output" skipped)"
+}
+
+host_unchanged() {
+	local after=$work/after
+	echo "== the host"
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "only root can see whether the host is unchanged: skipped"
+		count 0 0 1
+		return
+	fi
+	tests/host/snapshot >"$after"
+	if diff "$work/before" "$after"; then
+		echo "files, mounts and processes are what they were"
+		count 1 0 0
+	else
+		echo "the host is not what it was before the tests (<)"
+		count 0 1 0
+	fi
+}
+
+options=("$@")
+enter=tests/host/enter
+tests/host/snapshot >"$work/before"
+if [ ${#options[@]} -eq 0 ]; then
+	for program in build/tests/test_*; do
+		if [ -x "$program" ]; then
+			unit_program "$program"
+		fi
+	done
+fi
+# Where there can be no private copy, the suites run all the same, to say test by test that they are skipped.
+$enter true || enter=
+for directory in $inner_suites; do
+	if [ -d "$directory" ]; then
+		suite "$directory" $enter
+	fi
+done
+for directory in $outer_suites; do
+	suite "$directory"
+done
+host_unchanged
+
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
