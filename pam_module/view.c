@@ -13,12 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pam_module/path.h"
 #include "pam_module/syscalls.h"
 #include "pam_module/target.h"
 #include "pam_module/view.h"
 
 /* The sealed root is ours alone until the end: nothing in it may be a symbolic link, or a mapping that is mounted already. */
-#define INSIDE_ROOT (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
+#define INSIDE_ROOT (RESOLVE_TARGET | RESOLVE_NO_XDEV)
 
 struct view {
 	struct target_finder finder;
@@ -122,14 +123,6 @@ make_sealed_root(struct view *view)
 	return view->root < 0 ? -1 : attach_root(view);
 }
 
-static int
-open_inside(int directory, const char *path)
-{
-	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = INSIDE_ROOT };
-
-	return openat2(directory, path, &how, sizeof(how));
-}
-
 /* make_parents: the directories of `path` (no leading slash, "" for the root itself) in the sealed root; the last as a descriptor. */
 static int
 make_parents(struct view *view, const char *path)
@@ -138,19 +131,14 @@ make_parents(struct view *view, const char *path)
 	size_t length;
 	int fd, next;
 
-	fd = open_inside(view->root, ".");
-	for (; fd >= 0 && *path != '\0'; path += length + (path[length] == '/')) {
-		length = strcspn(path, "/");
-		if (length > NAME_MAX) {
-			close(fd);
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		memcpy(component, path, length);
-		component[length] = '\0';
-		next = open_inside(fd, component);
+	fd = open_within(view->root, ".", O_PATH | O_DIRECTORY, INSIDE_ROOT);
+	for (; fd >= 0 && *path != '\0'; path = path_next(path, length)) {
+		next = -1;
+		length = path_component(path, component);
+		if (length > 0)
+			next = open_within(fd, component, O_PATH | O_DIRECTORY, INSIDE_ROOT);
 		if (next < 0 && errno == ENOENT && mkdirat(fd, component, 0755) == 0)
-			next = open_inside(fd, component);
+			next = open_within(fd, component, O_PATH | O_DIRECTORY, INSIDE_ROOT);
 		close(fd);
 		fd = next;
 	}
@@ -307,7 +295,6 @@ static int
 build_path(struct view *view, const struct config *config, const struct session *session)
 {
 	char bucket[NAME_MAX + 1];
-	size_t length;
 	int home;
 
 	if (make_sealed_root(view) != 0)
@@ -319,11 +306,8 @@ build_path(struct view *view, const struct config *config, const struct session 
 	if (home < 0)
 		return -1;
 	close(home);
-	length = strcspn(session->landing + 1, "/");
-	if (length > NAME_MAX)
-		return fail(view, "the bucket's name is too long");
-	memcpy(bucket, session->landing + 1, length);
-	bucket[length] = '\0';
+	if (path_component(session->landing + 1, bucket) == 0)
+		return fail_call(view, session->landing);
 	return add_bucket(view, bucket) == 0 ? seal_root(view) : -1;
 }
 
