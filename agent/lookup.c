@@ -21,12 +21,13 @@ struct lookup {
 	struct wire_in in;
 	struct wire_out out; /* the payload */
 	struct lookup_answer *answer;
+	bool asker_logs; /* the peer is told the reason and logs it: one refusal, one line */
 	char reason[REASON_MAX]; /* of WIRE_REFUSED */
 };
 
 typedef enum wire_status lookup_verb(struct lookup *lookup);
 
-/* refuse: the record is known and not served; the operator reads why, once a minute for each user. */
+/* refuse: the record is known and not served; the operator reads why, from us once a minute for each user. */
 static enum wire_status __attribute__((format(printf, 3, 4)))
 refuse(struct lookup *lookup, const char *user, const char *format, ...)
 {
@@ -36,6 +37,8 @@ refuse(struct lookup *lookup, const char *user, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(lookup->reason, sizeof(lookup->reason), format, arguments);
 	va_end(arguments);
+	if (lookup->asker_logs)
+		return WIRE_REFUSED;
 	snprintf(topic, sizeof(topic), "refused %s", user);
 	agent_log_limited(topic, LOG_WARNING, "record not served: user=%s server=%s reason=\"%s\"", user,
 	    lookup->agent->config.server_id, lookup->reason);
@@ -329,17 +332,14 @@ static enum wire_status
 judge_server(struct lookup *lookup, const char *user)
 {
 	const char *server_id = lookup->agent->config.server_id;
-	struct server_record server = { 0 };
 	struct api_error error;
 	bool online;
+	int found = store_find_server(open_store(lookup), server_id, &online, &error);
 
-	if (store_describe_server(open_store(lookup), server_id, &server, &error) != 0) {
-		if (error.code == API_NOT_FOUND)
-			return refuse(lookup, user, "server %s does not exist", server_id);
+	if (found < 0)
 		return store_failed(lookup, &error);
-	}
-	online = server.online;
-	record_free_server(&server);
+	if (found == 0)
+		return refuse(lookup, user, "server %s does not exist", server_id);
 	if (!online)
 		return refuse(lookup, user, "server %s is OFFLINE", server_id);
 	return WIRE_OK;
@@ -453,6 +453,7 @@ find_session(struct lookup *lookup, const char *name, const char *type, const ch
 		return WIRE_UNAVAILABLE;
 	if (store_describe_user(store, lookup->agent->config.server_id, name, &user, &error) != 0)
 		return error.code == API_NOT_FOUND ? WIRE_NOT_FOUND : store_failed(lookup, &error);
+	lookup->asker_logs = true;
 	status = judge_session(lookup, &user, type, base64);
 	if (status == WIRE_OK)
 		status = session_room(lookup, &user);

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 build_packages=(gcc make pkg-config libc6-dev libpam0g-dev libssh-dev libcjson-dev libsqlite3-dev libevent-dev libssl-dev)
 test_packages=(libcmocka-dev openssh-client python3 python3-pytest python3-pytest-timeout python3-paramiko
-    lftp rclone sshfs fuse3 iproute2 procps psmisc util-linux mount strace sqlite3 mandoc hyperfine)
+    lftp rclone sshfs fuse3 iproute2 procps util-linux mount)
 sshd_packages=(openssh-server openssh-sftp-server libwrap0)
 unpacked=build/openssh-server
 
@@ -90,7 +90,8 @@ unpack_sshd() {
 	rm -rf "$unpacked"
 	mkdir -p "$unpacked/debs" "$unpacked/root"
 	# apt's own unprivileged user may not reach this directory; it then says so and goes on as root.
-	(cd "$unpacked/debs" && apt -o APT::Sandbox::User=root download "${sshd_packages[@]}") || fail "could not download sshd"
+	(cd "$unpacked/debs" && apt -o APT::Sandbox::User=root download "${sshd_packages[@]}") ||
+		fail "could not download sshd"
 	local package
 	for package in "$unpacked"/debs/*.deb; do
 		dpkg-deb -x "$package" "$unpacked/root"

@@ -89,8 +89,10 @@ filter_install(uint32_t uid, uint32_t gid)
 		DENY(ptrace, EPERM), DENY(process_vm_readv, EPERM), DENY(process_vm_writev, EPERM), DENY(kcmp, EPERM),
 		DENY(pidfd_getfd, EPERM), DENY(process_madvise, EPERM),
 
-		/* Shared memory, semaphores, queues and keys belong to the host, not to a view. */
-		DENY(shmget, EPERM), DENY(shmat, EPERM), DENY(semget, EPERM), DENY(msgget, EPERM), DENY(mq_open, EPERM),
+		/* Shared memory, semaphores, queues and keys belong to the host, not to a view; some of these need no open, only a number. */
+		DENY(shmget, EPERM), DENY(shmat, EPERM), DENY(shmctl, EPERM), DENY(semget, EPERM), DENY(semop, EPERM),
+		DENY(semtimedop, EPERM), DENY(semctl, EPERM), DENY(msgget, EPERM), DENY(msgsnd, EPERM), DENY(msgrcv, EPERM),
+		DENY(msgctl, EPERM), DENY(mq_open, EPERM), DENY(mq_unlink, EPERM),
 		DENY(add_key, EPERM), DENY(request_key, EPERM), DENY(keyctl, EPERM),
 
 		/* A new namespace would give its maker capabilities again; clone3's flags lie in memory, where no filter can read

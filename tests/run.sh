@@ -7,7 +7,7 @@
 # The suites that log in run on a private copy of this host (tests/host/enter); those of tests/demo run outside, since what
 # they show is that the host stays as it is. Whatever can't run here counts as skipped.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 inner_suites="tests/agent tests/admin tests/login"
 outer_suites="tests/demo"
@@ -54,8 +54,8 @@ number() {
 suite() {
 	local output=$work/pytest status=0 bad
 	echo "== $1"
-	${2-} env PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -p no:cacheprovider -q -rs --timeout=300 "$1" "${options[@]}" \
-	    2>&1 | tee "$output" || status=$?
+	${2-} env PYTHONDONTWRITEBYTECODE=1 \
+	    "$python" -m pytest -p no:cacheprovider -q -rfEs --timeout=300 "$1" "${options[@]}" 2>&1 | tee "$output" || status=$?
 	bad=$(($(number "$output" failed) + $(number "$output" error)))
 	if [ "$status" -ne 0 ] && [ "$status" -ne 5 ] && [ "$bad" -eq 0 ]; then
 		echo "$1: pytest ended with status $status"

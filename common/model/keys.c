@@ -115,7 +115,8 @@ keys_looks_like(const char *body)
 		return "a key of a security token (sk-), which isn't supported";
 	if (strcmp(first, "ssh-dss") == 0)
 		return "a DSA key, which OpenSSH no longer takes";
-	if (strcmp(first, "ssh-rsa1") == 0 || (isdigit((unsigned char)first[0]) && first[strspn(first, "0123456789")] == '\0'))
+	if (strcmp(first, "ssh-rsa1") == 0 ||
+	    (isdigit((unsigned char)first[0]) && first[strspn(first, "0123456789")] == '\0'))
 		return "a key of SSH protocol 1";
 	if (several_lines(body))
 		return "several lines, as in an authorized_keys file; import each key by itself";
@@ -123,7 +124,8 @@ keys_looks_like(const char *body)
 		return "a key without its type in front";
 	if (first[0] == '#')
 		return "a comment";
-	if (strncmp(first, "ssh-", 4) != 0 && strncmp(first, "ecdsa-", 6) != 0 && (contains(body, "ssh-") || contains(body, "ecdsa-")))
+	if (strncmp(first, "ssh-", 4) != 0 && strncmp(first, "ecdsa-", 6) != 0 &&
+	    (contains(body, "ssh-") || contains(body, "ecdsa-")))
 		return "a line of an authorized_keys file with options in front; give the key alone";
 	return NULL;
 }
@@ -135,8 +137,9 @@ bad_key(struct api_error *error, const char *body, const char *problem)
 
 	if (looks_like != NULL)
 		return api_fail(error, API_INVALID_REQUEST, "SshPublicKeyBody: this looks like %s", looks_like);
-	return api_fail(error, API_INVALID_REQUEST, "SshPublicKeyBody: %s; it must be one line, TYPE BASE64 [COMMENT], of a public "
-	    "key of type " KEY_TYPE_NAMES, problem);
+	return api_fail(error, API_INVALID_REQUEST,
+	    "SshPublicKeyBody: %s; it must be one line, TYPE BASE64 [COMMENT], of a public key of type " KEY_TYPE_NAMES,
+	    problem);
 }
 
 /* Trimmed, each run of white space as one space. */
@@ -219,8 +222,8 @@ check_rsa(struct blob *blob, unsigned min_bits, const char *body, struct api_err
 	if (modulus_bits == 0)
 		return bad_key(error, body, "the RSA key's modulus is not an odd positive number");
 	if (modulus_bits < min_bits)
-		return api_fail(error, API_INVALID_REQUEST, "SshPublicKeyBody: the RSA key has %zu bits; MinRsaBits asks for at least %u",
-		    modulus_bits, min_bits);
+		return api_fail(error, API_INVALID_REQUEST,
+		    "SshPublicKeyBody: the RSA key has %zu bits; MinRsaBits asks for at least %u", modulus_bits, min_bits);
 	return 0;
 }
 
@@ -231,14 +234,16 @@ check_blob(const struct key_type *type, struct blob blob, unsigned min_rsa_bits,
 	struct blob point;
 
 	if (!take_name(&blob, type->name))
-		return bad_key(error, body, "the type inside the key is not the one in front of it, or the key is cut short");
+		return bad_key(error, body,
+		    "the type inside the key is not the one in front of it, or the key is cut short");
 	if (strcmp(type->name, "ssh-rsa") == 0) {
 		if (check_rsa(&blob, min_rsa_bits, body, error) == -1)
 			return -1;
 	} else {
 		if (type->curve != NULL && !take_name(&blob, type->curve))
 			return bad_key(error, body, "the curve inside the key is not the one of its type");
-		if (!take_string(&blob, &point) || point.left != type->point_length || (type->curve != NULL && point.data[0] != 4))
+		if (!take_string(&blob, &point) || point.left != type->point_length ||
+		    (type->curve != NULL && point.data[0] != 4))
 			return bad_key(error, body, "the key is cut short or malformed");
 	}
 	if (blob.left != 0)

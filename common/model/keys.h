@@ -16,7 +16,7 @@
  */
 int keys_parse(const char *body, unsigned min_rsa_bits, struct ssh_key *key, struct api_error *error);
 
-/* keys_looks_like: what a body is that is no usable public key line ("a private key; …"), or NULL when that can't be told. */
+/* keys_looks_like: what a body is that isn't a usable public key line ("a private key; …"), or NULL. */
 const char *keys_looks_like(const char *body);
 
 /* keys_type_known: one of the five types. keys_is_base64: not empty, and only base64's characters. NULL is neither. */

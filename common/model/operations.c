@@ -87,8 +87,9 @@ read_key(const struct operation_context *context, const char *body, struct ssh_k
 }
 
 /*
- * Pages. A token says what it continues: "u SERVER NAME" or "s SERVER", in hexadecimal, so that nobody takes it for a name or a number
- * to count with. It holds a key of the order and not a place in it: what comes and goes in between moves nothing.
+ * Pages. A token says what it continues: "u SERVER NAME" or "s SERVER", in hexadecimal, so that nobody takes it for a name
+ * or a number to count with. It holds a key of the order and not a place in it: what comes and goes in between moves
+ * nothing.
  */
 static int
 make_token(cJSON *response, const char *kind, const char *after)
@@ -104,7 +105,8 @@ make_token(cJSON *response, const char *kind, const char *after)
 
 /* What follows `kind` in the request's token, into after; "" without a token. valid judges it. */
 static int
-read_token(const cJSON *request, const char *kind, bool (*valid)(const char *), char *after, size_t size, struct api_error *error)
+read_token(const cJSON *request, const char *kind, bool (*valid)(const char *), char *after, size_t size,
+    struct api_error *error)
 {
 	const char *token = record_json_string(request, "NextToken");
 	char plain[USER_NAME_MAX + SERVER_ID_LENGTH + 8];
@@ -123,8 +125,8 @@ read_token(const cJSON *request, const char *kind, bool (*valid)(const char *), 
 		plain[i] = (char)byte;
 	}
 	plain[length] = '\0';
-	if (strlen(plain) != length || length <= kind_length || strncmp(plain, kind, kind_length) != 0 || plain[kind_length] != ' ' ||
-	    !valid(plain + kind_length + 1))
+	if (strlen(plain) != length || length <= kind_length || strncmp(plain, kind, kind_length) != 0 ||
+	    plain[kind_length] != ' ' || !valid(plain + kind_length + 1))
 		goto invalid;
 	snprintf(after, size, "%s", plain + kind_length + 1);
 	return 0;
@@ -174,7 +176,8 @@ visit_user(void *context, const struct listed_user *user)
 	page->more = page->room == 0;
 	if (page->more)
 		return 1;
-	return page_add(page, user->user_name, record_json_listed_user(page->server_id, user, page->context->config, page->error));
+	return page_add(page, user->user_name,
+	    record_json_listed_user(page->server_id, user, page->context->config, page->error));
 }
 
 static int
@@ -217,7 +220,8 @@ create_user(const struct operation_context *context, const cJSON *request, cJSON
 		user.keys[0] = key;
 		user.key_count = 1;
 	}
-	if (respond(response, error, (const char *const[]){ "ServerId", user.server_id, "UserName", user.user_name, NULL }) == 0)
+	if (respond(response, error,
+	        (const char *const[]){ "ServerId", user.server_id, "UserName", user.user_name, NULL }) == 0)
 		result = store_create_user(context->store, &user, error);
 out:
 	record_free_user(&user);
@@ -232,7 +236,8 @@ update_user(const struct operation_context *context, const cJSON *request, cJSON
 
 	if (record_json_read_change(request, &change, error) == 0 &&
 	    rules_check_members(&change.values, context->config, error) == 0 &&
-	    respond(response, error, (const char *const[]){ "ServerId", change.server_id, "UserName", change.user_name, NULL }) == 0)
+	    respond(response, error,
+	        (const char *const[]){ "ServerId", change.server_id, "UserName", change.user_name, NULL }) == 0)
 		result = store_update_user(context->store, &change, rules_merge_user, error);
 	record_free_user(&change.values);
 	return result;
@@ -260,8 +265,8 @@ static int
 delete_user(const struct operation_context *context, const cJSON *request, cJSON **response, struct api_error *error)
 {
 	(void)response;
-	return store_delete_user(context->store, record_json_string(request, "ServerId"), record_json_string(request, "UserName"),
-	    error);
+	return store_delete_user(context->store, record_json_string(request, "ServerId"),
+	    record_json_string(request, "UserName"), error);
 }
 
 static int
@@ -269,6 +274,7 @@ list_users(const struct operation_context *context, const cJSON *request, cJSON 
 {
 	struct page page = { .context = context, .room = page_size(request), .error = error };
 	char kind[SERVER_ID_LENGTH + 8], after[USER_NAME_MAX + 1];
+	int result;
 
 	page.server_id = record_json_string(request, "ServerId");
 	snprintf(kind, sizeof(kind), "u %s", page.server_id);
@@ -277,8 +283,9 @@ list_users(const struct operation_context *context, const cJSON *request, cJSON 
 	page.list = cJSON_CreateArray();
 	if (page.list == NULL)
 		return out_of_memory(error);
-	if (store_list_users(context->store, page.server_id, after[0] == '\0' ? NULL : after, page.room + 1, visit_user, &page,
-	    error) == -1 || page.failed) {
+	result = store_list_users(context->store, page.server_id, after[0] == '\0' ? NULL : after, page.room + 1, visit_user,
+	    &page, error);
+	if (result == -1 || page.failed) {
 		cJSON_Delete(page.list);
 		return -1;
 	}
@@ -292,27 +299,30 @@ list_users(const struct operation_context *context, const cJSON *request, cJSON 
 }
 
 static int
-import_ssh_public_key(const struct operation_context *context, const cJSON *request, cJSON **response, struct api_error *error)
+import_ssh_public_key(const struct operation_context *context, const cJSON *request, cJSON **response,
+    struct api_error *error)
 {
-	const char *server_id = record_json_string(request, "ServerId"), *user_name = record_json_string(request, "UserName");
+	const char *server_id = record_json_string(request, "ServerId");
+	const char *user_name = record_json_string(request, "UserName");
 	struct ssh_key key;
 	int result = -1;
 
 	if (read_key(context, record_json_string(request, "SshPublicKeyBody"), &key, error) == -1)
 		return -1;
-	if (respond(response, error, (const char *const[]){ "ServerId", server_id, "SshPublicKeyId", key.id, "UserName", user_name,
-	    NULL }) == 0)
+	if (respond(response, error,
+	        (const char *const[]){ "ServerId", server_id, "SshPublicKeyId", key.id, "UserName", user_name, NULL }) == 0)
 		result = store_import_key(context->store, server_id, user_name, &key, error);
 	record_free_key(&key);
 	return result;
 }
 
 static int
-delete_ssh_public_key(const struct operation_context *context, const cJSON *request, cJSON **response, struct api_error *error)
+delete_ssh_public_key(const struct operation_context *context, const cJSON *request, cJSON **response,
+    struct api_error *error)
 {
 	(void)response;
-	return store_delete_key(context->store, record_json_string(request, "ServerId"), record_json_string(request, "UserName"),
-	    record_json_string(request, "SshPublicKeyId"), error);
+	return store_delete_key(context->store, record_json_string(request, "ServerId"),
+	    record_json_string(request, "UserName"), record_json_string(request, "SshPublicKeyId"), error);
 }
 
 static int
@@ -353,14 +363,16 @@ list_servers(const struct operation_context *context, const cJSON *request, cJSO
 {
 	struct page page = { .context = context, .room = page_size(request), .error = error };
 	char after[SERVER_ID_LENGTH + 1];
+	int result;
 
 	if (read_token(request, "s", pattern_server_id, after, sizeof(after), error) == -1)
 		return -1;
 	page.list = cJSON_CreateArray();
 	if (page.list == NULL)
 		return out_of_memory(error);
-	if (store_list_servers(context->store, after[0] == '\0' ? NULL : after, page.room + 1, visit_server, &page, error) == -1 ||
-	    page.failed) {
+	result = store_list_servers(context->store, after[0] == '\0' ? NULL : after, page.room + 1, visit_server, &page,
+	    error);
+	if (result == -1 || page.failed) {
 		cJSON_Delete(page.list);
 		return -1;
 	}

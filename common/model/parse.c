@@ -85,8 +85,8 @@ skip_digits(struct scanner *scanner)
 }
 
 /*
- * cJSON keeps a number's value and not how it was written, and every number of a request must be written as an integer. What isn't
- * (6001.0, 6e3, 1e30) is overwritten with 0.5, which no integer member takes.
+ * cJSON keeps a number's value and not how it was written, and every number of a request must be written as an integer. What
+ * isn't (6001.0, 6e3, 1e30) is overwritten with 0.5, which no integer member takes.
  */
 static bool
 scan_number(struct scanner *scanner)
@@ -213,7 +213,8 @@ check_names(const cJSON *object, struct api_error *error)
 	qsort(names, count, sizeof(*names), compare_names);
 	for (i = 1; i < count && result == 0; i++)
 		if (strcmp(names[i - 1], names[i]) == 0)
-			result = api_fail(error, API_SERIALIZATION, "The JSON has the member \"%.200s\" twice in one object", names[i]);
+			result = api_fail(error, API_SERIALIZATION, "The JSON has the member \"%.200s\" twice in one object",
+			    names[i]);
 	free(names);
 	return result;
 }

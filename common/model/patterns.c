@@ -41,8 +41,8 @@ no_line_end(const char *text, const char *end)
 
 	while (text < end) {
 		character = text_next(&text, end);
-		if (character == '\n' || character == '\r' || character == 0x85 || character == 0x2028 || character == 0x2029 ||
-		    character == -1)
+		if (character == '\n' || character == '\r' || character == 0x85 || character == 0x2028 ||
+		    character == 0x2029 || character == -1)
 			return false;
 	}
 	return true;
@@ -139,7 +139,8 @@ pattern_arn(const char *text)
 	return starts_with(text, "arn:") && no_space(text + 4);
 }
 
-/* The first "role/" whose rest has no white space leaves the least to the ".*" before it: if that one doesn't match, none does. */
+/* The first "role/" whose rest has no white space leaves the least to the ".*" before it: if that one doesn't match, none
+ * does. */
 bool
 pattern_role(const char *text)
 {

@@ -1,6 +1,6 @@
 /*
- * The patterns of Transfer's shapes, as code: exact, linear in the text's length, and the same on every libc. Each takes valid
- * UTF-8 and matches it whole. \w and \s are ASCII; '.' is any character but the line ends \n \r U+0085 U+2028 U+2029.
+ * The patterns of Transfer's shapes, as code: exact, linear in the text's length, and the same on every libc. Each takes
+ * valid UTF-8 and matches it whole. \w and \s are ASCII; '.' is any character but the line ends \n \r U+0085 U+2028 U+2029.
  */
 #ifndef BERTH_PATTERNS_H
 #define BERTH_PATTERNS_H

@@ -6,7 +6,7 @@
 
 #include "common/model/operations.h"
 
-/* Domain … StructuredLogDestinations: what DescribeServer echoes of CreateServer, in the model's order around our own members. */
+/* What DescribeServer echoes of CreateServer, in the model's order around our own members. */
 static const char *const SETTINGS_BEFORE_ID[] = { "Domain", "EndpointType", "IdentityProviderType", "LoggingRole",
 	"PostAuthenticationLoginBanner", "PreAuthenticationLoginBanner", "Protocols", "SecurityPolicyName", NULL };
 static const char *const SETTINGS_AFTER_COUNT[] = { "StructuredLogDestinations", NULL };
@@ -59,7 +59,8 @@ read_mapping(const cJSON *item, struct mapping *mapping, struct api_error *error
 {
 	const char *type = record_json_string(item, "Type");
 
-	if (read_string(item, "Entry", &mapping->entry, error) == -1 || read_string(item, "Target", &mapping->target, error) == -1)
+	if (read_string(item, "Entry", &mapping->entry, error) == -1 ||
+	    read_string(item, "Target", &mapping->target, error) == -1)
 		return -1;
 	if (type != NULL)
 		mapping->type = strcmp(type, "FILE") == 0 ? MAPPING_FILE : MAPPING_DIRECTORY;
@@ -134,7 +135,8 @@ read_members(const cJSON *request, struct user_record *user, struct api_error *e
 	user->has_profile = profile != NULL;
 	if (profile != NULL)
 		read_profile(profile, &user->profile);
-	return read_mappings(record_json_member(request, "HomeDirectoryMappings"), &user->mappings, &user->mapping_count, error);
+	return read_mappings(record_json_member(request, "HomeDirectoryMappings"), &user->mappings, &user->mapping_count,
+	    error);
 }
 
 int
@@ -188,7 +190,9 @@ add_item(cJSON *parent, const char *name, cJSON *item)
 static cJSON *
 write_mapping(const struct mapping *mapping)
 {
-	static const char *const TYPES[] = { [MAPPING_NOT_GIVEN] = NULL, [MAPPING_DIRECTORY] = "DIRECTORY", [MAPPING_FILE] = "FILE" };
+	static const char *const TYPES[] = {
+		[MAPPING_NOT_GIVEN] = NULL, [MAPPING_DIRECTORY] = "DIRECTORY", [MAPPING_FILE] = "FILE",
+	};
 	cJSON *object = cJSON_CreateObject();
 
 	if (object != NULL && add_string(object, "Entry", mapping->entry) && add_string(object, "Target", mapping->target) &&
@@ -243,7 +247,8 @@ write_keys(const struct ssh_key *keys, size_t count)
 	for (i = 0; list != NULL && i < count; i++) {
 		object = cJSON_CreateObject();
 		if (!add_item(list, NULL, object) || !add_number(object, "DateImported", keys[i].imported) ||
-		    !add_string(object, "SshPublicKeyBody", keys[i].body) || !add_string(object, "SshPublicKeyId", keys[i].id)) {
+		    !add_string(object, "SshPublicKeyBody", keys[i].body) ||
+		    !add_string(object, "SshPublicKeyId", keys[i].id)) {
 			cJSON_Delete(list);
 			return NULL;
 		}
@@ -355,7 +360,8 @@ parse_settings(const struct server_record *server, struct api_error *error)
 	if (cJSON_IsObject(settings))
 		return settings;
 	cJSON_Delete(settings);
-	api_fail(error, API_INTERNAL, "The store's settings of server %s are no JSON object: was the file edited?", server->server_id);
+	api_fail(error, API_INTERNAL, "The store's settings of server %s are no JSON object: was the file edited?",
+	    server->server_id);
 	return NULL;
 }
 
@@ -369,7 +375,8 @@ add_defaults(cJSON *settings)
 	size_t i;
 
 	for (i = 0; i < sizeof(DEFAULTS) / sizeof(*DEFAULTS); i++)
-		if (record_json_member(settings, DEFAULTS[i][0]) == NULL && !add_string(settings, DEFAULTS[i][0], DEFAULTS[i][1]))
+		if (record_json_member(settings, DEFAULTS[i][0]) == NULL &&
+		    !add_string(settings, DEFAULTS[i][0], DEFAULTS[i][1]))
 			return false;
 	if (record_json_member(settings, "Protocols") != NULL)
 		return true;

@@ -16,8 +16,8 @@ const cJSON *record_json_member(const cJSON *object, const char *name);
 /* record_json_string: a string member's text, or NULL. */
 const char *record_json_string(const cJSON *object, const char *name);
 
-/* record_json_read_user: CreateUser's members but the key. record_json_read_change: UpdateUser's. Returns 0, or -1 with *error; either
- * way record_free_user() releases what was read. */
+/* record_json_read_user: CreateUser's members but the key. record_json_read_change: UpdateUser's. Returns 0, or -1 with
+ * *error; either way record_free_user() releases what was read. */
 int record_json_read_user(const cJSON *request, struct user_record *user, struct api_error *error);
 int record_json_read_change(const cJSON *request, struct user_change *change, struct api_error *error);
 /* record_json_read_server: CreateServer's members, with the defaults that DescribeServer shows; record_free_server(). */
@@ -27,12 +27,14 @@ int record_json_read_server(const cJSON *request, struct server_record *server, 
 cJSON *record_json_described_user(const struct user_record *user, const struct config *config, struct api_error *error);
 cJSON *record_json_listed_user(const char *server_id, const struct listed_user *user, const struct config *config,
     struct api_error *error);
-cJSON *record_json_described_server(const struct server_record *server, const struct config *config, struct api_error *error);
+cJSON *
+record_json_described_server(const struct server_record *server, const struct config *config, struct api_error *error);
 cJSON *record_json_listed_server(const struct server_record *server, const struct config *config, struct api_error *error);
 
-/* HomeDirectoryMappings as the store keeps it: the API's own JSON. write: malloc'ed, NULL when memory is out. read: hostile input;
- * returns 0 with *mappings for record_free_mappings(), or -1 with *error. */
+/* HomeDirectoryMappings as the store keeps it: the API's own JSON. write: malloc'ed, NULL when memory is out. read: hostile
+ * input; returns 0 with *mappings for record_free_mappings(), or -1 with *error. */
 char *record_json_write_mappings(const struct mapping *mappings, size_t count);
-int record_json_read_mappings(const char *text, size_t length, struct mapping **mappings, size_t *count, struct api_error *error);
+int record_json_read_mappings(const char *text, size_t length, struct mapping **mappings, size_t *count,
+    struct api_error *error);
 
 #endif

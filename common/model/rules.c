@@ -25,8 +25,9 @@ rules_check_name(const char *user_name, struct api_error *error)
 	if (strcmp(user_name, "root") == 0)
 		return api_fail(error, API_INVALID_REQUEST, "UserName: root is the host's own; choose another name");
 	if (!user_name_valid(user_name))
-		return api_fail(error, API_INVALID_REQUEST, "UserName: \"%.100s\" can't be used: a name is 3 to 100 letters, digits and "
-		    "_ @ . - and does not begin with @ . or -", user_name);
+		return api_fail(error, API_INVALID_REQUEST,
+		    "UserName: \"%.100s\" can't be used: a name is 3 to 100 letters, digits and _ @ . - and "
+		    "does not begin with @ . or -", user_name);
 	return 0;
 }
 
@@ -112,8 +113,8 @@ check_storage_path(const char *member, char **path, const char *user_name, struc
 	free(*path);
 	*path = expanded;
 	if (!text_is_utf8(expanded, strlen(expanded), &characters) || characters > PATH_CHARACTERS_MAX)
-		return api_fail(error, API_INVALID_REQUEST, "%s: longer than %d characters once ${Transfer:UserName} is expanded", member,
-		    PATH_CHARACTERS_MAX);
+		return api_fail(error, API_INVALID_REQUEST,
+		    "%s: longer than %d characters once ${Transfer:UserName} is expanded", member, PATH_CHARACTERS_MAX);
 	return check_path(member, expanded, error);
 }
 
@@ -152,8 +153,9 @@ check_id(const char *member, uint32_t id, uint32_t min, const char *floor, struc
 	if (id_allowed(id, min))
 		return 0;
 	if (id < min || id < ID_FLOOR)
-		return api_fail(error, API_INVALID_REQUEST, "PosixProfile: %s %u is below %s, which is %u: lower ids are the host's own", member,
-		    id, floor, min < ID_FLOOR ? ID_FLOOR : min);
+		return api_fail(error, API_INVALID_REQUEST,
+		    "PosixProfile: %s %u is below %s, which is %u: lower ids are the host's own", member, id, floor,
+		    min < ID_FLOOR ? ID_FLOOR : min);
 	return api_fail(error, API_INVALID_REQUEST, "PosixProfile: %s %u is reserved; choose another", member, id);
 }
 
@@ -182,8 +184,9 @@ check_mappings_size(const struct user_record *user, struct api_error *error)
 	length = strlen(json);
 	cJSON_free(json);
 	if (length > MAPPINGS_JSON_MAX)
-		return api_fail(error, API_INVALID_REQUEST, "HomeDirectoryMappings: %zu bytes of JSON; all mappings of a user together may have "
-		    "%u", length, MAPPINGS_JSON_MAX);
+		return api_fail(error, API_INVALID_REQUEST,
+		    "HomeDirectoryMappings: %zu bytes of JSON; all mappings of a user together may have %u",
+		    length, MAPPINGS_JSON_MAX);
 	return 0;
 }
 
@@ -222,7 +225,8 @@ lies_under(const char *path, const char *other)
 {
 	size_t length = bare_length(other);
 
-	return bare_length(path) >= length && memcmp(path, other, length) == 0 && (path[length] == '\0' || path[length] == '/');
+	return bare_length(path) >= length && memcmp(path, other, length) == 0 &&
+	    (path[length] == '\0' || path[length] == '/');
 }
 
 /* Orders mappings so that what lies under an entry follows right after it: a slash comes before any other byte. */
@@ -250,13 +254,14 @@ check_neighbours(const struct mapping *first, const struct mapping *second, stru
 	if (!lies_under(second->entry, first->entry))
 		return 0;
 	if (bare_length(first->entry) == bare_length(second->entry))
-		return api_fail(error, API_INVALID_REQUEST, "%s: the Entry \"%.300s\" is there twice; entries may not repeat", MEMBER,
-		    first->entry);
+		return api_fail(error, API_INVALID_REQUEST,
+		    "%s: the Entry \"%.300s\" is there twice; entries may not repeat", MEMBER, first->entry);
 	if (bare_length(first->entry) == 0)
-		return api_fail(error, API_INVALID_REQUEST, "%s: the Entry / is there beside \"%.300s\"; / stands alone", MEMBER,
-		    second->entry);
-	return api_fail(error, API_INVALID_REQUEST, "%s: the Entry \"%.300s\" lies under the Entry \"%.300s\"; entries may not nest",
-	    MEMBER, second->entry, first->entry);
+		return api_fail(error, API_INVALID_REQUEST, "%s: the Entry / is there beside \"%.300s\"; / stands alone",
+		    MEMBER, second->entry);
+	return api_fail(error, API_INVALID_REQUEST,
+	    "%s: the Entry \"%.300s\" lies under the Entry \"%.300s\"; entries may not nest", MEMBER, second->entry,
+	    first->entry);
 }
 
 /* Sorted, then each compared with the next: a user may have 50,000. */
@@ -289,11 +294,12 @@ check_landing(const struct user_record *user, struct api_error *error)
 		if (!lies_under(user->home_directory, mapping->entry))
 			continue;
 		if (mapping->type == MAPPING_FILE)
-			return bad_path(error, "HomeDirectory", user->home_directory, "lies at an Entry of Type FILE; a user can only land in a "
-			    "directory");
+			return bad_path(error, "HomeDirectory", user->home_directory,
+			    "lies at an Entry of Type FILE; a user can only land in a directory");
 		return 0;
 	}
-	return bad_path(error, "HomeDirectory", user->home_directory, "lies at or under no Entry; with HomeDirectoryType LOGICAL it must");
+	return bad_path(error, "HomeDirectory", user->home_directory,
+	    "lies at or under no Entry; with HomeDirectoryType LOGICAL it must");
 }
 
 int
@@ -302,11 +308,13 @@ rules_check_user(const struct user_record *user, struct api_error *error)
 	if (user->home_type != HOME_LOGICAL) {
 		if (user->mapping_count == 0)
 			return 0;
-		return api_fail(error, API_INVALID_REQUEST, "HomeDirectoryMappings: not with HomeDirectoryType PATH%s; mappings need LOGICAL",
+		return api_fail(error, API_INVALID_REQUEST,
+		    "HomeDirectoryMappings: not with HomeDirectoryType PATH%s; mappings need LOGICAL",
 		    user->home_type == HOME_NOT_GIVEN ? ", which is the default" : "");
 	}
 	if (user->mapping_count == 0)
-		return api_fail(error, API_INVALID_REQUEST, "HomeDirectoryMappings: none; HomeDirectoryType LOGICAL needs at least one");
+		return api_fail(error, API_INVALID_REQUEST,
+		    "HomeDirectoryMappings: none; HomeDirectoryType LOGICAL needs at least one");
 	if (check_entries(user, error) == -1)
 		return -1;
 	return user->home_directory == NULL ? 0 : check_landing(user, error);
@@ -353,8 +361,8 @@ replace_mappings(struct user_record *user, const struct user_record *values, str
 }
 
 /*
- * The type of home directory after the change. Mappings without a type make a user LOGICAL. When the type really changes, what
- * belongs to the old one goes: the home directory means something else now, and PATH has no mappings.
+ * The type of home directory after the change. Mappings without a type make a user LOGICAL. When the type really changes,
+ * what belongs to the old one goes: the home directory means something else now, and PATH has no mappings.
  */
 static void
 merge_home_type(const struct user_change *change, struct user_record *user)
@@ -403,7 +411,7 @@ rules_check_tags(const struct tag *tags, size_t count, struct api_error *error)
 	for (i = 0; i < count; i++)
 		for (j = 0; j < i; j++)
 			if (strcmp(tags[i].key, tags[j].key) == 0)
-				return api_fail(error, API_INVALID_REQUEST, "Tags: the Key \"%.200s\" is there twice; a key has one value",
-				    tags[i].key);
+				return api_fail(error, API_INVALID_REQUEST,
+				    "Tags: the Key \"%.200s\" is there twice; a key has one value", tags[i].key);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * What a record must mean, beyond the shapes: the rules of Berth and of the service. A broken one is API_INVALID_REQUEST; the message
- * names the member, the problem and the rule.
+ * What a record must mean, beyond the shapes: the rules of Berth and of the service. A broken one is API_INVALID_REQUEST;
+ * the message names the member, the problem and the rule.
  */
 #ifndef BERTH_RULES_H
 #define BERTH_RULES_H
@@ -23,8 +23,8 @@ int rules_check_members(struct user_record *user, const struct config *config, s
 /* rules_check_user: the members of a whole record with each other. Its members have been checked. */
 int rules_check_user(const struct user_record *user, struct api_error *error);
 
-/* rules_merge_user: applies the change, as UpdateUser does, and checks the result. On -1 the record is half changed: throw it
- * away. It is a store_merge_user. */
+/* rules_merge_user: applies the change, as UpdateUser does, and checks the result. On -1 the record is half changed: throw
+ * it away. It is a store_merge_user. */
 int rules_merge_user(const struct user_change *change, struct user_record *user, struct api_error *error);
 
 /* rules_check_tags: no key twice. */

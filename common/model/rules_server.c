@@ -39,8 +39,8 @@ check_refused(const cJSON *request, struct api_error *error)
 		/* An empty string is as good as no member. */
 		if (member == NULL || (cJSON_IsString(member) && member->valuestring[0] == '\0'))
 			continue;
-		return api_fail(error, API_INVALID_REQUEST, "%s: not supported here: %s; leave it out", REFUSED_MEMBERS[i].name,
-		    REFUSED_MEMBERS[i].why);
+		return api_fail(error, API_INVALID_REQUEST, "%s: not supported here: %s; leave it out",
+		    REFUSED_MEMBERS[i].name, REFUSED_MEMBERS[i].why);
 	}
 	return 0;
 }
@@ -57,12 +57,12 @@ rules_check_server(const cJSON *request, struct api_error *error)
 	for (i = 0; i < sizeof(ONE_VALUE) / sizeof(*ONE_VALUE); i++) {
 		text = record_json_string(request, ONE_VALUE[i].name);
 		if (text != NULL && strcmp(text, ONE_VALUE[i].served) != 0)
-			return api_fail(error, API_INVALID_REQUEST, "%s: %s is not supported here; it can only be %s", ONE_VALUE[i].name, text,
-			    ONE_VALUE[i].served);
+			return api_fail(error, API_INVALID_REQUEST, "%s: %s is not supported here; it can only be %s",
+			    ONE_VALUE[i].name, text, ONE_VALUE[i].served);
 	}
 	cJSON_ArrayForEach(protocol, record_json_member(request, "Protocols"))
 		if (strcmp(protocol->valuestring, "SFTP") != 0)
-			return api_fail(error, API_INVALID_REQUEST, "Protocols: %s is not supported here; it can only be SFTP",
-			    protocol->valuestring);
+			return api_fail(error, API_INVALID_REQUEST,
+			    "Protocols: %s is not supported here; it can only be SFTP", protocol->valuestring);
 	return 0;
 }

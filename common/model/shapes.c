@@ -36,7 +36,8 @@ static const struct shape FUNCTION = MATCHING(1, 170, "arn:[a-z-]+:lambda:.*", p
 static const struct shape HOME_DIRECTORY = MATCHING(0, 1024, "(|/.*)", pattern_home_directory);
 static const struct shape HOME_DIRECTORY_TYPE = ENUM("PATH", "LOGICAL");
 static const struct shape HOST_KEY = STRING(0, 4096);
-static const struct shape IDENTITY_PROVIDER_TYPE = ENUM("SERVICE_MANAGED", "API_GATEWAY", "AWS_DIRECTORY_SERVICE", "AWS_LAMBDA");
+static const struct shape IDENTITY_PROVIDER_TYPE = ENUM("SERVICE_MANAGED", "API_GATEWAY", "AWS_DIRECTORY_SERVICE",
+    "AWS_LAMBDA");
 static const struct shape IP_ADDRESS_TYPE = ENUM("IPV4", "DUALSTACK");
 static const struct shape LOGIN_BANNER = MATCHING(0, 4096, "[\\x09-\\x0D\\x20-\\x7E]*", pattern_banner);
 static const struct shape MAP_PATH = MATCHING(0, 1024, "/.*", pattern_map_path);
@@ -57,8 +58,12 @@ static const struct shape SET_STAT_OPTION = ENUM("DEFAULT", "ENABLE_NO_OP");
 static const struct shape SFTP_AUTHENTICATION_METHODS = ENUM("PASSWORD", "PUBLIC_KEY", "PUBLIC_KEY_OR_PASSWORD",
     "PUBLIC_KEY_AND_PASSWORD");
 static const struct shape SSH_PUBLIC_KEY_BODY = {
-	.kind = SHAPE_STRING, .max = 2048, .matches = pattern_ssh_key_body, .looks_like = keys_looks_like,
-	.pattern = "\\s*(ssh|ecdsa)-[a-z0-9-]+[ \\t]+(([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{1,3})?(={0,3})?)(\\s*|[ \\t]+[\\S \\t]*\\s*)",
+	.kind = SHAPE_STRING,
+	.max = 2048,
+	.matches = pattern_ssh_key_body,
+	.looks_like = keys_looks_like,
+	.pattern = "\\s*(ssh|ecdsa)-[a-z0-9-]+[ \\t]+(([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{1,3})?(={0,3})?)"
+	    "(\\s*|[ \\t]+[\\S \\t]*\\s*)",
 };
 static const struct shape SSH_PUBLIC_KEY_ID = MATCHING(21, 21, "key-[0-9a-f]{17}", pattern_ssh_key_id);
 static const struct shape TAG_KEY = STRING(0, 128);
@@ -245,7 +250,8 @@ add_fault(struct walk *walk, const char *value, const char *format, ...)
 	va_end(arguments);
 	walk->faults++;
 	length = snprintf(walk->list + walk->list_length, sizeof(walk->list) - walk->list_length,
-	    "%sValue %sat '%s' failed to satisfy constraint: %s", walk->faults == 1 ? "" : "; ", value, walk->path, constraint);
+	    "%sValue %sat '%s' failed to satisfy constraint: %s", walk->faults == 1 ? "" : "; ", value, walk->path,
+	    constraint);
 	if (length > 0 && (size_t)length < sizeof(walk->list) - walk->list_length)
 		walk->list_length += (size_t)length;
 	walk->list[walk->list_length] = '\0';
@@ -261,7 +267,8 @@ enter(struct walk *walk, const char *name, size_t index)
 	if (name == NULL)
 		length = snprintf(walk->path + before, room, ".%zu.member", index + 1);
 	else
-		length = snprintf(walk->path + before, room, "%s%c%s", before == 0 ? "" : ".", tolower((unsigned char)name[0]), name + 1);
+		length = snprintf(walk->path + before, room, "%s%c%s", before == 0 ? "" : ".",
+		    tolower((unsigned char)name[0]), name + 1);
 	if (length > 0 && (size_t)length < room)
 		walk->path_length += (size_t)length;
 	return before;
@@ -299,7 +306,8 @@ check_pattern(struct walk *walk, const struct shape *shape, const char *text)
 	if (looks_like == NULL)
 		add_fault(walk, "", "Member must satisfy regular expression pattern: %s", shape->pattern);
 	else
-		add_fault(walk, "", "Member must satisfy regular expression pattern: %s (this looks like %s)", shape->pattern, looks_like);
+		add_fault(walk, "", "Member must satisfy regular expression pattern: %s (this looks like %s)",
+		    shape->pattern, looks_like);
 }
 
 static void
@@ -420,5 +428,6 @@ shapes_check(const struct shape *shape, const cJSON *request, struct api_error *
 		return 0;
 	if (walk.faults == 1 && walk.sole != NULL)
 		return api_fail(error, API_VALIDATION, "%s", walk.sole);
-	return api_fail(error, API_VALIDATION, "%zu validation error%s detected: %s", walk.faults, walk.faults == 1 ? "" : "s", walk.list);
+	return api_fail(error, API_VALIDATION, "%zu validation error%s detected: %s", walk.faults,
+	    walk.faults == 1 ? "" : "s", walk.list);
 }

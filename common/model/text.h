@@ -9,8 +9,8 @@
 /* The most bytes that a character takes in UTF-8. */
 #define TEXT_CHARACTER_MAX 4
 
-/* text_next: reads the character at *at, which must be before end, and moves *at past it. Returns its code point, or -1 (and *at
- * stays) where the bytes aren't UTF-8: overlong forms, surrogates and what lies above U+10FFFF are not. */
+/* text_next: reads the character at *at, which must be before end, and moves *at past it. Returns its code point, or -1 (and
+ * *at stays) where the bytes aren't UTF-8: overlong forms, surrogates and what lies above U+10FFFF are not. */
 int32_t text_next(const char **at, const char *end);
 
 /* text_is_utf8: whether all of it is UTF-8. *characters (may be NULL) then says how many code points. */

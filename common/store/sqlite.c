@@ -25,8 +25,8 @@
 #define MODE_PRIVATE    0600
 
 /*
- * users: the columns that a login needs come first, the mappings last: SQLite reads a row from its beginning, so a lookup never
- * touches the pages of a long list. AUTOINCREMENT: a row deleted by hand must not leave its keys to the next user.
+ * users: the columns that a login needs come first, the mappings last: SQLite reads a row from its beginning, so a lookup
+ * never touches the pages of a long list. AUTOINCREMENT: a row deleted by hand must not leave its keys to the next user.
  */
 static const char SCHEMA[] =
     "CREATE TABLE servers ("
@@ -90,9 +90,12 @@ sqlite_fail(struct sqlite_store *store, const char *doing, struct api_error *err
 	int code = sqlite3_errcode(store->db) & 0xff;
 	enum api_code verdict = API_INTERNAL;
 
-	if (code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_FULL || code == SQLITE_IOERR || code == SQLITE_CANTOPEN ||
-	    code == SQLITE_READONLY || code == SQLITE_PERM || code == SQLITE_NOMEM || code == SQLITE_AUTH)
+	if (code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_FULL || code == SQLITE_IOERR ||
+	    code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_PERM || code == SQLITE_NOMEM ||
+	    code == SQLITE_AUTH)
 		verdict = API_UNAVAILABLE;
+	if (code == SQLITE_NOTADB)
+		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store", store->path);
 	return api_fail(error, verdict, "Store %.1000s: %s: %.1000s", store->path, doing, sqlite3_errmsg(store->db));
 }
 
@@ -119,7 +122,8 @@ query(struct sqlite_store *store, enum statement which, const char *sql, struct 
 	sqlite3_stmt **statement = &store->statements[which];
 	int i;
 
-	if (*statement == NULL && sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) != SQLITE_OK) {
+	if (*statement == NULL &&
+	    sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) != SQLITE_OK) {
 		sqlite_fail(store, "preparing a statement", error);
 		return NULL;
 	}
@@ -133,7 +137,8 @@ query(struct sqlite_store *store, enum statement which, const char *sql, struct 
 }
 
 sqlite3_stmt *
-sqlite_query(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error, const char *types, ...)
+sqlite_query(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error, const char *types,
+    ...)
 {
 	sqlite3_stmt *statement;
 	va_list arguments;
@@ -157,7 +162,8 @@ sqlite_step(struct sqlite_store *store, sqlite3_stmt *statement, struct api_erro
 }
 
 int
-sqlite_run(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error, const char *types, ...)
+sqlite_run(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error, const char *types,
+    ...)
 {
 	sqlite3_stmt *statement;
 	va_list arguments;
@@ -184,7 +190,7 @@ sqlite_begin_read(struct sqlite_store *store, struct api_error *error)
 int
 sqlite_begin_write(struct sqlite_store *store, struct api_error *error)
 {
-	/* IMMEDIATE takes the writer's lock now, where waiting is safe: a reader that becomes a writer can't wait, it fails. */
+	/* IMMEDIATE takes the writer's lock now, where waiting is safe: a reader that becomes a writer fails instead. */
 	return sqlite_run(store, STATEMENT_BEGIN_WRITE, "BEGIN IMMEDIATE", error, "");
 }
 
@@ -199,14 +205,6 @@ sqlite_finish(struct sqlite_store *store, int result, struct api_error *error)
 	return result == 0 ? -1 : result;
 }
 
-struct sqlite_row
-sqlite_row(struct sqlite_store *store, sqlite3_stmt *statement, struct api_error *error)
-{
-	struct sqlite_row row = { .store = store, .statement = statement, .error = error };
-
-	return row;
-}
-
 bool
 sqlite_row_has(const struct sqlite_row *row, int column)
 {
@@ -219,8 +217,8 @@ sqlite_row_bad(struct sqlite_row *row, int column, const char *why)
 	if (row->bad)
 		return;
 	row->bad = true;
-	api_fail(row->error, API_INTERNAL, "Store %.1000s: column %s of a record holds %s: was the file edited?", row->store->path,
-	    sqlite3_column_name(row->statement, column), why);
+	api_fail(row->error, API_INTERNAL, "Store %.1000s: column %s of a record holds %s: was the file edited?",
+	    row->store->path, sqlite3_column_name(row->statement, column), why);
 }
 
 const char *
@@ -326,6 +324,7 @@ static const struct store_operations OPERATIONS = {
 	.delete_key = sqlite_delete_key,
 	.find_by_name = sqlite_find_by_name,
 	.find_by_uid = sqlite_find_by_uid,
+	.find_server = sqlite_find_server,
 	.find_gid = sqlite_find_gid,
 	.secondary_gids = sqlite_secondary_gids,
 	.find_keys = sqlite_find_keys,
@@ -339,9 +338,11 @@ make_schema(const char *path, struct api_error *error)
 	char mark[96];
 	int result = -1;
 
-	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID, SCHEMA_VERSION);
+	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,
+	    SCHEMA_VERSION);
 	if (sqlite3_open_v2(path, &store.db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
-	    sqlite3_exec(store.db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN", NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(store.db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN", NULL, NULL, NULL) !=
+	        SQLITE_OK ||
 	    sqlite3_exec(store.db, SCHEMA, NULL, NULL, NULL) != SQLITE_OK ||
 	    sqlite3_exec(store.db, mark, NULL, NULL, NULL) != SQLITE_OK)
 		sqlite_fail(&store, "making the store", error);
@@ -366,8 +367,8 @@ give_to_owner(int file, int directory)
 	return fchown(file, status.st_uid, status.st_gid);
 }
 
-/* Makes the file under a name of its own and links it into place whole: nobody ever sees half a store, and of two that make it
- * at once one wins. */
+/* Makes the file under a name of its own and links it into place whole: nobody ever sees half a store, and of two that make
+ * it at once one wins. */
 static int
 make_store(const char *path, struct api_error *error)
 {
@@ -424,18 +425,17 @@ check_header(struct sqlite_store *store, struct api_error *error)
 	int64_t application, version;
 
 	if (pragma_number(store, "PRAGMA application_id", &application) == -1 ||
-	    pragma_number(store, "PRAGMA user_version", &version) == -1) {
-		if (sqlite3_errcode(store->db) == SQLITE_NOTADB)
-			return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store", store->path);
+	    pragma_number(store, "PRAGMA user_version", &version) == -1)
 		return sqlite_fail(store, "can't be read", error);
-	}
 	if (application != APPLICATION_ID)
 		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store", store->path);
 	if (version > SCHEMA_VERSION)
-		return api_fail(error, API_UNAVAILABLE, "Store %.1000s was made by a newer Berth: schema %lld, this one knows %d",
-		    store->path, (long long)version, SCHEMA_VERSION);
+		return api_fail(error, API_UNAVAILABLE,
+		    "Store %.1000s was made by a newer Berth: schema %lld, this one knows %d", store->path,
+		    (long long)version, SCHEMA_VERSION);
 	if (version != SCHEMA_VERSION)
-		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store: schema %lld", store->path, (long long)version);
+		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store: schema %lld", store->path,
+		    (long long)version);
 	return 0;
 }
 
@@ -449,8 +449,8 @@ set_up(struct sqlite_store *store, enum store_mode mode, struct api_error *error
 	    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
 	    sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL) != SQLITE_OK ||
 	    sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL) != SQLITE_OK ||
-	    sqlite3_exec(store->db, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON", NULL, NULL,
-	    NULL) != SQLITE_OK)
+	    sqlite3_exec(store->db, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON", NULL,
+	        NULL, NULL) != SQLITE_OK)
 		return sqlite_fail(store, "setting up", error);
 	if (check_header(store, error) == -1)
 		return -1;
@@ -465,12 +465,13 @@ check_file(const char *path, enum store_mode mode, struct api_error *error)
 	struct stat status;
 
 	if (path[0] != '/')
-		return api_fail(error, API_INVALID_REQUEST, "Store: \"sqlite:%.200s\" is not an absolute path; it is written "
-		    "sqlite:/ABSOLUTE/PATH", path);
+		return api_fail(error, API_INVALID_REQUEST,
+		    "Store: \"sqlite:%.200s\" is not an absolute path; it is written sqlite:/ABSOLUTE/PATH", path);
 	if (stat(path, &status) == 0) {
 		if (S_ISREG(status.st_mode))
 			return 0;
-		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store: it is not a regular file", path);
+		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store: it is not a regular file",
+		    path);
 	}
 	if (errno != ENOENT)
 		return api_fail(error, API_UNAVAILABLE, "Store %.1000s: %s", path, strerror(errno));

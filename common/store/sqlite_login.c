@@ -9,7 +9,7 @@
 static int
 read_login(struct sqlite_store *store, sqlite3_stmt *statement, struct store_login *login, struct api_error *error)
 {
-	struct sqlite_row row = sqlite_row(store, statement, error);
+	struct sqlite_row row = { .store = store, .statement = statement, .error = error };
 
 	memset(login, 0, sizeof(*login));
 	sqlite_row_copy(&row, 0, login->user_name, USER_NAME_MAX);
@@ -40,18 +40,41 @@ sqlite_find_by_name(struct store *base, const char *server_id, const char *user_
     struct api_error *error)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
+	sqlite3_stmt *statement;
 
-	return find_login(store, sqlite_query(store, STATEMENT_FIND_BY_NAME, LOGIN_COLUMNS "WHERE " OF_SERVER "AND user_name = ?2", error,
-	    "tt", server_id, user_name), login, error);
+	statement = sqlite_query(store, STATEMENT_FIND_BY_NAME, LOGIN_COLUMNS "WHERE " OF_SERVER "AND user_name = ?2", error,
+	    "tt", server_id, user_name);
+	return find_login(store, statement, login, error);
 }
 
 int
-sqlite_find_by_uid(struct store *base, const char *server_id, uint32_t uid, struct store_login *login, struct api_error *error)
+sqlite_find_by_uid(struct store *base, const char *server_id, uint32_t uid, struct store_login *login,
+    struct api_error *error)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
+	sqlite3_stmt *statement;
 
-	return find_login(store, sqlite_query(store, STATEMENT_FIND_BY_UID, LOGIN_COLUMNS "WHERE " OF_SERVER "AND uid = ?2 "
-	    "ORDER BY user_name LIMIT 1", error, "ti", server_id, (int64_t)uid), login, error);
+	statement = sqlite_query(store, STATEMENT_FIND_BY_UID,
+	    LOGIN_COLUMNS "WHERE " OF_SERVER "AND uid = ?2 ORDER BY user_name LIMIT 1", error, "ti", server_id,
+	    (int64_t)uid);
+	return find_login(store, statement, login, error);
+}
+
+int
+sqlite_find_server(struct store *base, const char *server_id, bool *online, struct api_error *error)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+	sqlite3_stmt *statement;
+	int got;
+
+	statement = sqlite_query(store, STATEMENT_FIND_SERVER, "SELECT state = 'ONLINE' FROM servers WHERE server_id = ?1", error,
+	    "t", server_id);
+	if (statement == NULL)
+		return -1;
+	got = sqlite_step(store, statement, error);
+	*online = got == 1 && sqlite3_column_int(statement, 0) == 1;
+	sqlite3_reset(statement);
+	return got;
 }
 
 int
@@ -61,8 +84,10 @@ sqlite_find_gid(struct store *base, const char *server_id, uint32_t gid, struct 
 	sqlite3_stmt *statement;
 	int got;
 
-	statement = sqlite_query(store, STATEMENT_FIND_GID, "SELECT 1 FROM users WHERE " OF_SERVER "AND gid = ?2 "
-	    "UNION ALL SELECT 1 FROM secondary_gids WHERE " OF_SERVER "AND gid = ?2 LIMIT 1", error, "ti", server_id, (int64_t)gid);
+	statement = sqlite_query(store, STATEMENT_FIND_GID,
+	    "SELECT 1 FROM users WHERE " OF_SERVER "AND gid = ?2 "
+	    "UNION ALL SELECT 1 FROM secondary_gids WHERE " OF_SERVER "AND gid = ?2 LIMIT 1",
+	    error, "ti", server_id, (int64_t)gid);
 	if (statement == NULL)
 		return -1;
 	got = sqlite_step(store, statement, error);
@@ -75,13 +100,14 @@ sqlite_secondary_gids(struct store *base, const char *server_id, const char *use
     struct api_error *error)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
-	struct sqlite_row row;
+	struct sqlite_row row = { .store = store, .error = error };
 	int got;
 
 	*count = 0;
-	row = sqlite_row(store, sqlite_query(store, STATEMENT_FIND_SECONDARY_GIDS, "SELECT gid FROM secondary_gids WHERE user_key = "
-	    "(SELECT user_key FROM users WHERE " OF_SERVER "AND user_name = ?2) ORDER BY position", error, "tt", server_id, user_name),
-	    error);
+	row.statement = sqlite_query(store, STATEMENT_FIND_SECONDARY_GIDS,
+	    "SELECT gid FROM secondary_gids WHERE user_key = "
+	    "(SELECT user_key FROM users WHERE " OF_SERVER "AND user_name = ?2) ORDER BY position",
+	    error, "tt", server_id, user_name);
 	if (row.statement == NULL)
 		return -1;
 	while ((got = sqlite_step(store, row.statement, error)) == 1) {
@@ -105,14 +131,15 @@ sqlite_find_keys(struct store *base, const char *server_id, const char *user_nam
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
 	const char *found_type, *found_base64;
-	struct sqlite_row row;
+	struct sqlite_row row = { .store = store, .error = error };
 	size_t count = 0;
 	int got;
 
-	row = sqlite_row(store, sqlite_query(store, STATEMENT_FIND_KEYS, "SELECT type, base64 FROM ssh_keys WHERE user_key = "
+	row.statement = sqlite_query(store, STATEMENT_FIND_KEYS,
+	    "SELECT type, base64 FROM ssh_keys WHERE user_key = "
 	    "(SELECT user_key FROM users WHERE " OF_SERVER "AND user_name = ?2) "
-	    "AND (?3 IS NULL OR (type = ?3 AND base64 = ?4)) ORDER BY position", error, "tttt", server_id, user_name, type, base64),
-	    error);
+	    "AND (?3 IS NULL OR (type = ?3 AND base64 = ?4)) ORDER BY position",
+	    error, "tttt", server_id, user_name, type, base64);
 	if (row.statement == NULL)
 		return -1;
 	while ((got = sqlite_step(store, row.statement, error)) == 1) {

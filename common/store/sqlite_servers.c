@@ -4,14 +4,16 @@
 
 #include "common/store/sqlite_store.h"
 
-/* Limits of what is read back: the shapes' lengths at four bytes a character, and more than CreateServer's settings can take. */
+/* Limits of what is read back: the shapes' lengths at four bytes a character, and more than CreateServer's settings can
+ * take. */
 #define SETTINGS_MAX (256 * 1024)
 #define TAGS_MAX     50
 #define TAG_KEY_MAX  (128 * 4)
 #define TAG_VALUE_MAX (256 * 4)
 
-#define SERVER_COLUMNS "SELECT server_id, state, settings, (SELECT count(*) FROM users u WHERE u.server_key = s.server_key), " \
-    "server_key FROM servers s "
+#define SERVER_COLUMNS \
+	"SELECT server_id, state, settings, (SELECT count(*) FROM users u WHERE u.server_key = s.server_key), server_key " \
+	"FROM servers s "
 
 int64_t
 sqlite_server_key(struct sqlite_store *store, const char *server_id, struct api_error *error)
@@ -20,7 +22,8 @@ sqlite_server_key(struct sqlite_store *store, const char *server_id, struct api_
 	int64_t key = -1;
 	int got;
 
-	statement = sqlite_query(store, STATEMENT_SERVER_KEY, "SELECT server_key FROM servers WHERE server_id = ?1", error, "t", server_id);
+	statement = sqlite_query(store, STATEMENT_SERVER_KEY, "SELECT server_key FROM servers WHERE server_id = ?1", error,
+	    "t", server_id);
 	if (statement == NULL)
 		return -1;
 	got = sqlite_step(store, statement, error);
@@ -38,16 +41,17 @@ insert_server(struct sqlite_store *store, const struct server_record *server, st
 	int64_t key;
 	size_t i;
 
-	if (sqlite_run(store, STATEMENT_INSERT_SERVER, "INSERT INTO servers (server_id, state, settings) VALUES (?1, ?2, ?3)", error,
-	    "ttt", server->server_id, server->online ? "ONLINE" : "OFFLINE", server->settings) == -1) {
+	if (sqlite_run(store, STATEMENT_INSERT_SERVER,
+	        "INSERT INTO servers (server_id, state, settings) VALUES (?1, ?2, ?3)", error, "ttt", server->server_id,
+	        server->online ? "ONLINE" : "OFFLINE", server->settings) == -1) {
 		if (sqlite3_extended_errcode(store->db) == SQLITE_CONSTRAINT_UNIQUE)
 			api_fail_resource(error, API_EXISTS, "Server", server->server_id);
 		return -1;
 	}
 	key = sqlite3_last_insert_rowid(store->db);
 	for (i = 0; i < server->tag_count; i++)
-		if (sqlite_run(store, STATEMENT_INSERT_SERVER_TAG, "INSERT INTO server_tags VALUES (?1, ?2, ?3, ?4)", error, "iitt", key,
-		    (int64_t)i, server->tags[i].key, server->tags[i].value) == -1)
+		if (sqlite_run(store, STATEMENT_INSERT_SERVER_TAG, "INSERT INTO server_tags VALUES (?1, ?2, ?3, ?4)", error,
+		        "iitt", key, (int64_t)i, server->tags[i].key, server->tags[i].value) == -1)
 			return -1;
 	return 0;
 }
@@ -65,7 +69,7 @@ sqlite_create_server(struct store *base, const struct server_record *server, str
 static int
 read_server(struct sqlite_store *store, sqlite3_stmt *statement, struct server_record *server, struct api_error *error)
 {
-	struct sqlite_row row = sqlite_row(store, statement, error);
+	struct sqlite_row row = { .store = store, .statement = statement, .error = error };
 	const char *state;
 
 	sqlite_row_copy(&row, 0, server->server_id, SERVER_ID_LENGTH);
@@ -79,9 +83,10 @@ read_server(struct sqlite_store *store, sqlite3_stmt *statement, struct server_r
 }
 
 int
-sqlite_read_tags(struct sqlite_store *store, sqlite3_stmt *statement, struct tag **tags, size_t *count, struct api_error *error)
+sqlite_read_tags(struct sqlite_store *store, sqlite3_stmt *statement, struct tag **tags, size_t *count,
+    struct api_error *error)
 {
-	struct sqlite_row row = sqlite_row(store, statement, error);
+	struct sqlite_row row = { .store = store, .statement = statement, .error = error };
 	struct tag *tag;
 	int got;
 
@@ -152,8 +157,9 @@ sqlite_list_servers(struct store *base, const char *after, size_t limit, store_v
 	bool stopped = false;
 	int got;
 
-	statement = sqlite_query(store, STATEMENT_LIST_SERVERS, SERVER_COLUMNS "WHERE server_id > ?1 ORDER BY server_id LIMIT ?2", error,
-	    "ti", after == NULL ? "" : after, (int64_t)limit);
+	statement = sqlite_query(store, STATEMENT_LIST_SERVERS,
+	    SERVER_COLUMNS "WHERE server_id > ?1 ORDER BY server_id LIMIT ?2", error, "ti", after == NULL ? "" : after,
+	    (int64_t)limit);
 	if (statement == NULL)
 		return -1;
 	while (!stopped && (got = sqlite_step(store, statement, error)) == 1) {

@@ -22,6 +22,7 @@ enum statement {
 	STATEMENT_COMMIT,
 	STATEMENT_FIND_BY_NAME,
 	STATEMENT_FIND_BY_UID,
+	STATEMENT_FIND_SERVER,
 	STATEMENT_FIND_GID,
 	STATEMENT_FIND_SECONDARY_GIDS,
 	STATEMENT_FIND_KEYS,
@@ -60,9 +61,9 @@ struct sqlite_store {
 int sqlite_fail(struct sqlite_store *store, const char *doing, struct api_error *error);
 
 /*
- * sqlite_query: the statement, bound and ready to be stepped, or NULL with *error. `types` has a letter for each parameter: t for
- * const char * (NULL is SQL's NULL), i for int64_t, d for double; n takes no argument and binds NULL. Texts must live until the reset:
- * every query ends with sqlite3_reset().
+ * sqlite_query: the statement, bound and ready to be stepped, or NULL with *error. `types` has a letter for each parameter:
+ * t for const char * (NULL is SQL's NULL), i for int64_t, d for double; n takes no argument and binds NULL. Texts must live
+ * until the reset: every query ends with sqlite3_reset().
  */
 sqlite3_stmt *sqlite_query(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error,
     const char *types, ...);
@@ -90,11 +91,10 @@ struct sqlite_row {
 	bool bad;
 };
 
-struct sqlite_row sqlite_row(struct sqlite_store *store, sqlite3_stmt *statement, struct api_error *error);
 bool sqlite_row_has(const struct sqlite_row *row, int column);
 /* sqlite_row_bad: marks the row; why completes "holds ". */
 void sqlite_row_bad(struct sqlite_row *row, int column, const char *why);
-/* sqlite_row_text: at most max bytes of UTF-8 without NUL; lives until the next step. NULL for SQL's NULL or a bad column. */
+/* sqlite_row_text: at most max bytes of UTF-8 without NUL; lives until the next step. NULL for SQL's NULL or what is bad. */
 const char *sqlite_row_text(struct sqlite_row *row, int column, size_t max);
 /* sqlite_row_dup: the same as malloc'ed memory. */
 char *sqlite_row_dup(struct sqlite_row *row, int column, size_t max);
@@ -108,7 +108,8 @@ int64_t sqlite_server_key(struct sqlite_store *store, const char *server_id, str
 int64_t sqlite_user_key(struct sqlite_store *store, const char *server_id, const char *user_name, struct api_error *error);
 
 /* sqlite_read_tags: the rows (key, value) of a query, which it ends. NULL for statement: the query has failed already. */
-int sqlite_read_tags(struct sqlite_store *store, sqlite3_stmt *statement, struct tag **tags, size_t *count, struct api_error *error);
+int sqlite_read_tags(struct sqlite_store *store, sqlite3_stmt *statement, struct tag **tags, size_t *count,
+    struct api_error *error);
 
 /* The calls, as in store_operations.h. */
 int sqlite_create_server(struct store *, const struct server_record *, struct api_error *);
@@ -123,6 +124,7 @@ int sqlite_import_key(struct store *, const char *, const char *, const struct s
 int sqlite_delete_key(struct store *, const char *, const char *, const char *, struct api_error *);
 int sqlite_find_by_name(struct store *, const char *, const char *, struct store_login *, struct api_error *);
 int sqlite_find_by_uid(struct store *, const char *, uint32_t, struct store_login *, struct api_error *);
+int sqlite_find_server(struct store *, const char *, bool *, struct api_error *);
 int sqlite_find_gid(struct store *, const char *, uint32_t, struct api_error *);
 int sqlite_secondary_gids(struct store *, const char *, const char *, uint32_t *, size_t *, struct api_error *);
 int sqlite_find_keys(struct store *, const char *, const char *, const char *, const char *, store_visit_key *, void *,

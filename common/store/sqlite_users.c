@@ -20,7 +20,8 @@ sqlite_user_key(struct sqlite_store *store, const char *server_id, const char *u
 	int64_t key = -1;
 	int got;
 
-	statement = sqlite_query(store, STATEMENT_USER_KEY, "SELECT user_key FROM users " THIS_USER, error, "tt", server_id, user_name);
+	statement = sqlite_query(store, STATEMENT_USER_KEY, "SELECT user_key FROM users " THIS_USER, error, "tt", server_id,
+	    user_name);
 	if (statement == NULL)
 		return -1;
 	got = sqlite_step(store, statement, error);
@@ -48,9 +49,10 @@ insert_secondary_gids(struct sqlite_store *store, int64_t server_key, int64_t us
 	size_t i;
 
 	for (i = 0; user->has_profile && i < user->profile.secondary_gid_count; i++)
-		if (sqlite_run(store, STATEMENT_INSERT_SECONDARY_GID, "INSERT INTO secondary_gids (user_key, position, server_key, gid) "
-		    "VALUES (?1, ?2, ?3, ?4)", error, "iiii", user_key, (int64_t)i, server_key,
-		    (int64_t)user->profile.secondary_gids[i]) == -1)
+		if (sqlite_run(store, STATEMENT_INSERT_SECONDARY_GID,
+		        "INSERT INTO secondary_gids (user_key, position, server_key, gid) "
+		        "VALUES (?1, ?2, ?3, ?4)",
+		        error, "iiii", user_key, (int64_t)i, server_key, (int64_t)user->profile.secondary_gids[i]) == -1)
 			return -1;
 	return 0;
 }
@@ -58,8 +60,9 @@ insert_secondary_gids(struct sqlite_store *store, int64_t server_key, int64_t us
 static int
 insert_key(struct sqlite_store *store, int64_t user_key, const struct ssh_key *key, struct api_error *error)
 {
-	return sqlite_run(store, STATEMENT_INSERT_KEY, "INSERT INTO ssh_keys (user_key, position, key_id, type, base64, body, "
-	    "date_imported) VALUES (?1, (SELECT coalesce(max(position) + 1, 0) FROM ssh_keys WHERE user_key = ?1), ?2, ?3, ?4, ?5, ?6)",
+	return sqlite_run(store, STATEMENT_INSERT_KEY,
+	    "INSERT INTO ssh_keys (user_key, position, key_id, type, base64, body, date_imported) VALUES "
+	    "(?1, (SELECT coalesce(max(position) + 1, 0) FROM ssh_keys WHERE user_key = ?1), ?2, ?3, ?4, ?5, ?6)",
 	    error, "ittttd", user_key, key->id, key->type, key->base64, key->body, key->imported);
 }
 
@@ -67,7 +70,8 @@ insert_key(struct sqlite_store *store, int64_t user_key, const struct ssh_key *k
 
 /* The row's columns but its keys: rewritten, or inserted when user_key is 0. */
 static int
-write_row(struct sqlite_store *store, int64_t server_key, int64_t user_key, const struct user_record *user, struct api_error *error)
+write_row(struct sqlite_store *store, int64_t server_key, int64_t user_key, const struct user_record *user,
+    struct api_error *error)
 {
 	const char *type = home_type_text(user->home_type);
 	int64_t has_gids = user->has_profile && user->profile.has_secondary_gids;
@@ -78,13 +82,17 @@ write_row(struct sqlite_store *store, int64_t server_key, int64_t user_key, cons
 	if (user->mapping_count > 0 && (mappings = record_json_write_mappings(user->mappings, user->mapping_count)) == NULL)
 		return api_fail(error, API_UNAVAILABLE, "Out of memory");
 	if (user_key == 0)
-		result = sqlite_run(store, STATEMENT_INSERT_USER, "INSERT INTO users (server_key, user_name, " ROW_COLUMNS ") "
-		    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", error, user->has_profile ? "ittttttiii" : "ittttttinn",
-		    server_key, user->user_name, type, user->home_directory, user->role, user->policy, mappings, has_gids, uid, gid);
+		result = sqlite_run(store, STATEMENT_INSERT_USER,
+		    "INSERT INTO users (server_key, user_name, " ROW_COLUMNS ") "
+		    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+		    error, user->has_profile ? "ittttttiii" : "ittttttinn", server_key, user->user_name, type,
+		    user->home_directory, user->role, user->policy, mappings, has_gids, uid, gid);
 	else
-		result = sqlite_run(store, STATEMENT_UPDATE_USER, "UPDATE users SET (" ROW_COLUMNS ") = "
-		    "(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) WHERE user_key = ?1", error, user->has_profile ? "itttttiii" : "itttttinn",
-		    user_key, type, user->home_directory, user->role, user->policy, mappings, has_gids, uid, gid);
+		result = sqlite_run(store, STATEMENT_UPDATE_USER,
+		    "UPDATE users SET (" ROW_COLUMNS ") = "
+		    "(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) WHERE user_key = ?1",
+		    error, user->has_profile ? "itttttiii" : "itttttinn", user_key, type, user->home_directory, user->role,
+		    user->policy, mappings, has_gids, uid, gid);
 	cJSON_free(mappings);
 	return result;
 }
@@ -109,8 +117,8 @@ insert_user(struct sqlite_store *store, const struct user_record *user, struct a
 		if (insert_key(store, user_key, &user->keys[i], error) == -1)
 			return -1;
 	for (i = 0; i < user->tag_count; i++)
-		if (sqlite_run(store, STATEMENT_INSERT_USER_TAG, "INSERT INTO user_tags VALUES (?1, ?2, ?3, ?4)", error, "iitt", user_key,
-		    (int64_t)i, user->tags[i].key, user->tags[i].value) == -1)
+		if (sqlite_run(store, STATEMENT_INSERT_USER_TAG, "INSERT INTO user_tags VALUES (?1, ?2, ?3, ?4)", error,
+		        "iitt", user_key, (int64_t)i, user->tags[i].key, user->tags[i].value) == -1)
 			return -1;
 	return 0;
 }
@@ -144,7 +152,8 @@ read_user_row(struct sqlite_row *row, struct user_record *user)
 		user->profile.gid = sqlite_row_u32(row, 9);
 	}
 	mappings = sqlite_row_text(row, 6, MAPPINGS_MAX_BYTES);
-	if (mappings != NULL && record_json_read_mappings(mappings, strlen(mappings), &user->mappings, &user->mapping_count, &why) == -1)
+	if (mappings != NULL &&
+	    record_json_read_mappings(mappings, strlen(mappings), &user->mappings, &user->mapping_count, &why) == -1)
 		sqlite_row_bad(row, 6, "no list of mappings");
 	return row->bad ? -1 : 0;
 }
@@ -152,11 +161,12 @@ read_user_row(struct sqlite_row *row, struct user_record *user)
 static int
 read_secondary_gids(struct sqlite_store *store, int64_t user_key, struct posix_profile *profile, struct api_error *error)
 {
-	struct sqlite_row row;
+	struct sqlite_row row = { .store = store, .error = error };
 	int got;
 
-	row = sqlite_row(store, sqlite_query(store, STATEMENT_READ_SECONDARY_GIDS, "SELECT gid FROM secondary_gids WHERE user_key = ?1 "
-	    "ORDER BY position", error, "i", user_key), error);
+	row.statement = sqlite_query(store, STATEMENT_READ_SECONDARY_GIDS,
+	    "SELECT gid FROM secondary_gids WHERE user_key = ?1 ORDER BY position",
+	    error, "i", user_key);
 	if (row.statement == NULL)
 		return -1;
 	while ((got = sqlite_step(store, row.statement, error)) == 1) {
@@ -184,11 +194,12 @@ read_key(struct sqlite_row *row, struct ssh_key *key)
 static int
 read_keys(struct sqlite_store *store, int64_t user_key, struct user_record *user, struct api_error *error)
 {
-	struct sqlite_row row;
+	struct sqlite_row row = { .store = store, .error = error };
 	int got;
 
-	row = sqlite_row(store, sqlite_query(store, STATEMENT_READ_KEYS, "SELECT key_id, type, base64, body, date_imported FROM ssh_keys "
-	    "WHERE user_key = ?1 ORDER BY position", error, "i", user_key), error);
+	row.statement = sqlite_query(store, STATEMENT_READ_KEYS,
+	    "SELECT key_id, type, base64, body, date_imported FROM ssh_keys WHERE user_key = ?1 ORDER BY position",
+	    error, "i", user_key);
 	if (row.statement == NULL)
 		return -1;
 	while ((got = sqlite_step(store, row.statement, error)) == 1) {
@@ -208,25 +219,31 @@ read_keys(struct sqlite_store *store, int64_t user_key, struct user_record *user
 static int
 read_user(struct sqlite_store *store, int64_t user_key, struct user_record *user, struct api_error *error)
 {
-	struct sqlite_row row;
+	struct sqlite_row row = { .store = store, .error = error };
+	sqlite3_stmt *tags;
 	int got;
 
-	row = sqlite_row(store, sqlite_query(store, STATEMENT_READ_USER, "SELECT s.server_id, user_name, home_directory_type, "
-	    "home_directory, role, policy, mappings, has_secondary_gids, uid, gid FROM users u JOIN servers s USING (server_key) "
-	    "WHERE user_key = ?1", error, "i", user_key), error);
+	row.statement = sqlite_query(store, STATEMENT_READ_USER,
+	    "SELECT server_id, user_name, home_directory_type, home_directory, role, policy, mappings, has_secondary_gids, "
+	    "uid, gid FROM users JOIN servers USING (server_key) WHERE user_key = ?1",
+	    error, "i", user_key);
 	if (row.statement == NULL)
 		return -1;
 	got = sqlite_step(store, row.statement, error);
 	if (got == 1)
 		got = read_user_row(&row, user);
 	else if (got == 0)
-		got = api_fail(error, API_INTERNAL, "Store %.1000s: a user is of no server: was the file edited?", store->path);
+		got = api_fail(error, API_INTERNAL, "Store %.1000s: a user is of no server: was the file edited?",
+		    store->path);
 	sqlite3_reset(row.statement);
 	if (got == -1)
 		return -1;
-	return read_secondary_gids(store, user_key, &user->profile, error) == -1 || read_keys(store, user_key, user, error) == -1 ||
-	    sqlite_read_tags(store, sqlite_query(store, STATEMENT_READ_USER_TAGS, "SELECT key, value FROM user_tags WHERE user_key = ?1 "
-	    "ORDER BY position", error, "i", user_key), &user->tags, &user->tag_count, error) == -1 ? -1 : 0;
+	if (read_secondary_gids(store, user_key, &user->profile, error) == -1 ||
+	    read_keys(store, user_key, user, error) == -1)
+		return -1;
+	tags = sqlite_query(store, STATEMENT_READ_USER_TAGS,
+	    "SELECT key, value FROM user_tags WHERE user_key = ?1 ORDER BY position", error, "i", user_key);
+	return sqlite_read_tags(store, tags, &user->tags, &user->tag_count, error);
 }
 
 static int
@@ -311,12 +328,14 @@ list_users(struct sqlite_store *store, int64_t server_key, const char *after, si
     void *context, struct api_error *error)
 {
 	struct listed_user user;
-	struct sqlite_row row;
+	struct sqlite_row row = { .store = store, .error = error };
 	int got;
 
-	row = sqlite_row(store, sqlite_query(store, STATEMENT_LIST_USERS, "SELECT user_name, role, home_directory, home_directory_type, "
-	    "(SELECT count(*) FROM ssh_keys k WHERE k.user_key = u.user_key) FROM users u WHERE server_key = ?1 AND user_name > ?2 "
-	    "ORDER BY user_name LIMIT ?3", error, "iti", server_key, after == NULL ? "" : after, (int64_t)limit), error);
+	row.statement = sqlite_query(store, STATEMENT_LIST_USERS,
+	    "SELECT user_name, role, home_directory, home_directory_type, "
+	    "(SELECT count(*) FROM ssh_keys k WHERE k.user_key = u.user_key) FROM users u "
+	    "WHERE server_key = ?1 AND user_name > ?2 ORDER BY user_name LIMIT ?3",
+	    error, "iti", server_key, after == NULL ? "" : after, (int64_t)limit);
 	if (row.statement == NULL)
 		return -1;
 	while ((got = sqlite_step(store, row.statement, error)) == 1) {
@@ -356,8 +375,8 @@ check_new_key(struct sqlite_store *store, int64_t user_key, const char *base64, 
 	const char *key_id;
 	int count = 0, got;
 
-	statement = sqlite_query(store, STATEMENT_HAS_KEY, "SELECT key_id, base64 = ?2 FROM ssh_keys WHERE user_key = ?1", error, "it",
-	    user_key, base64);
+	statement = sqlite_query(store, STATEMENT_HAS_KEY, "SELECT key_id, base64 = ?2 FROM ssh_keys WHERE user_key = ?1",
+	    error, "it", user_key, base64);
 	if (statement == NULL)
 		return -1;
 	for (; (got = sqlite_step(store, statement, error)) == 1; count++) {
@@ -370,8 +389,8 @@ check_new_key(struct sqlite_store *store, int64_t user_key, const char *base64, 
 	sqlite3_reset(statement);
 	if (got == -1 || count < USER_KEYS_MAX)
 		return got;
-	return api_fail(error, API_INVALID_REQUEST, "SshPublicKeyBody: the user has %d keys already, which is the most there may be",
-	    USER_KEYS_MAX);
+	return api_fail(error, API_INVALID_REQUEST,
+	    "SshPublicKeyBody: the user has %d keys already, which is the most there may be", USER_KEYS_MAX);
 }
 
 static int
@@ -397,14 +416,15 @@ sqlite_import_key(struct store *base, const char *server_id, const char *user_na
 }
 
 static int
-delete_key(struct sqlite_store *store, const char *server_id, const char *user_name, const char *key_id, struct api_error *error)
+delete_key(struct sqlite_store *store, const char *server_id, const char *user_name, const char *key_id,
+    struct api_error *error)
 {
 	int64_t user_key = sqlite_user_key(store, server_id, user_name, error);
 
 	if (user_key == -1)
 		return -1;
-	if (sqlite_run(store, STATEMENT_DELETE_KEY, "DELETE FROM ssh_keys WHERE user_key = ?1 AND key_id = ?2", error, "it", user_key,
-	    key_id) == -1)
+	if (sqlite_run(store, STATEMENT_DELETE_KEY, "DELETE FROM ssh_keys WHERE user_key = ?1 AND key_id = ?2", error, "it",
+	        user_key, key_id) == -1)
 		return -1;
 	if (sqlite3_changes(store->db) == 0)
 		return api_fail_resource(error, API_NOT_FOUND, "SshPublicKey", key_id);
@@ -412,7 +432,8 @@ delete_key(struct sqlite_store *store, const char *server_id, const char *user_n
 }
 
 int
-sqlite_delete_key(struct store *base, const char *server_id, const char *user_name, const char *key_id, struct api_error *error)
+sqlite_delete_key(struct store *base, const char *server_id, const char *user_name, const char *key_id,
+    struct api_error *error)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
 

@@ -82,7 +82,8 @@ store_import_key(struct store *store, const char *server_id, const char *user_na
 }
 
 int
-store_delete_key(struct store *store, const char *server_id, const char *user_name, const char *key_id, struct api_error *error)
+store_delete_key(struct store *store, const char *server_id, const char *user_name, const char *key_id,
+    struct api_error *error)
 {
 	return store->operations->delete_key(store, server_id, user_name, key_id, error);
 }
@@ -95,9 +96,16 @@ store_find_by_name(struct store *store, const char *server_id, const char *user_
 }
 
 int
-store_find_by_uid(struct store *store, const char *server_id, uint32_t uid, struct store_login *login, struct api_error *error)
+store_find_by_uid(struct store *store, const char *server_id, uint32_t uid, struct store_login *login,
+    struct api_error *error)
 {
 	return store->operations->find_by_uid(store, server_id, uid, login, error);
+}
+
+int
+store_find_server(struct store *store, const char *server_id, bool *online, struct api_error *error)
+{
+	return store->operations->find_server(store, server_id, online, error);
 }
 
 int

@@ -84,6 +84,8 @@ int store_find_by_name(struct store *store, const char *server_id, const char *u
 /* Several records may share a uid: the first by name. */
 int store_find_by_uid(struct store *store, const char *server_id, uint32_t uid, struct store_login *login,
     struct api_error *error);
+/* Whether there is such a server, and with `online` whether it is ONLINE. Unlike store_describe_server() it counts nobody. */
+int store_find_server(struct store *store, const char *server_id, bool *online, struct api_error *error);
 /* Whether any record has this gid, as Gid or secondary. */
 int store_find_gid(struct store *store, const char *server_id, uint32_t gid, struct api_error *error);
 /* gids: room for SECONDARY_GIDS_MAX; a record with more in the database is API_INTERNAL. Returns 0 (count 0 when unknown) or -1. */

@@ -1,6 +1,6 @@
 /*
- * What an implementation of the store fills in: store.h's calls, with the same contracts. Its own struct begins with a struct
- * store.
+ * What an implementation of the store fills in: store.h's calls, with the same contracts. Its own struct begins with a
+ * struct store.
  */
 #ifndef BERTH_STORE_OPERATIONS_H
 #define BERTH_STORE_OPERATIONS_H
@@ -16,11 +16,13 @@ struct store_operations {
 	int (*describe_user)(struct store *, const char *, const char *, struct user_record *, struct api_error *);
 	int (*delete_user)(struct store *, const char *, const char *, struct api_error *);
 	int (*update_user)(struct store *, const struct user_change *, store_merge_user *, struct api_error *);
-	int (*list_users)(struct store *, const char *, const char *, size_t, store_visit_user *, void *, struct api_error *);
+	int (*list_users)(struct store *, const char *, const char *, size_t, store_visit_user *, void *,
+	    struct api_error *);
 	int (*import_key)(struct store *, const char *, const char *, const struct ssh_key *, struct api_error *);
 	int (*delete_key)(struct store *, const char *, const char *, const char *, struct api_error *);
 	int (*find_by_name)(struct store *, const char *, const char *, struct store_login *, struct api_error *);
 	int (*find_by_uid)(struct store *, const char *, uint32_t, struct store_login *, struct api_error *);
+	int (*find_server)(struct store *, const char *, bool *, struct api_error *);
 	int (*find_gid)(struct store *, const char *, uint32_t, struct api_error *);
 	int (*secondary_gids)(struct store *, const char *, const char *, uint32_t *, size_t *, struct api_error *);
 	int (*find_keys)(struct store *, const char *, const char *, const char *, const char *, store_visit_key *, void *,

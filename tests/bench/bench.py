@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 from measure import FreshWorker, Worker, progress, quartiles, ratio, take_turns
-from sites import BENCH, PREFIX, SOURCE, STOCK_PORT, WORK, Site, files_command, files_users, make_key, start_stock_sshd
+from sites import (BENCH, ONE_CPU, PREFIX, SOURCE, STOCK_PORT, WORK, Site, files_command, files_users, make_key,
+                   start_stock_sshd)
 
 import private_host  # sites.py says where it is
 
@@ -73,21 +74,21 @@ def row_keys(bench):
 
 
 def lookup_worker(site, batch):
-    return Worker(BENCH / "lookup_time", batch, site.socket, PREFIX, site.count)
+    return Worker(*ONE_CPU, BENCH / "lookup_time", batch, site.socket, PREFIX, site.count)
 
 
 def row_lookup(bench):
     site = bench.site(1000)
     size = subprocess.run([BENCH / "lookup_time", "size", site.socket, PREFIX], check=True, capture_output=True, text=True).stdout
     echo = WORK / "echo.sock"
-    bench.echo = subprocess.Popen([BENCH / "echo_server", echo, size.strip()])
+    bench.echo = subprocess.Popen([*ONE_CPU, BENCH / "echo_server", echo, size.strip()])
     private_host.wait_until(echo.exists, what="echo_server")
-    workers = [lookup_worker(site, 200), Worker(BENCH / "lookup_time", 200, echo, PREFIX, site.count, "any")]
+    workers = [lookup_worker(site, 200), Worker(*ONE_CPU, BENCH / "lookup_time", 200, echo, PREFIX, site.count, "any")]
     yield compared("agent, one lookup", "Unix-socket echo", 1.3, take_turns("lookup", workers, 300))
 
 
 def nss_worker(kind, command, batch, count):
-    return kind(*command, BENCH / "nss_time", batch, PREFIX, count)
+    return kind(*command, *ONE_CPU, BENCH / "nss_time", batch, PREFIX, count)
 
 
 def row_getpwnam(bench):

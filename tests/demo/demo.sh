@@ -80,8 +80,8 @@ how_to_connect() {
 	fi
 	heading "sshd keeps running on 127.0.0.1 port $1"
 	for user in alice bob carol; do
-		printf 'sftp -P %s -i %q -o IdentitiesOnly=yes -o UserKnownHostsFile=%q %s@127.0.0.1\n' "$1" "$PWD/$state/$user" \
-		    "$PWD/$state/known_hosts" "$user"
+		printf 'sftp -P %s -i %q -o IdentitiesOnly=yes -o UserKnownHostsFile=%q %s@127.0.0.1\n' \
+		    "$1" "$PWD/$state/$user" "$PWD/$state/known_hosts" "$user"
 	done
 	echo
 	printf 'To stop it and remove the keys: sudo %q --stop\n' "$PWD/tests/demo/demo.sh"
@@ -108,8 +108,7 @@ start() {
 ## On the private copy
 
 wait_for() {
-	local tries
-	for tries in {1..200}; do
+	for _ in {1..200}; do
 		if "$@" 2>/dev/null; then
 			return
 		fi

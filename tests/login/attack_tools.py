@@ -48,9 +48,16 @@ def status_of(pid):
     return {}
 
 
-def processes_with_real_uid(uid):
-    """The processes that have become the user for good. Before that sshd's own are root's, whatever their effective ids."""
-    return [pid for pid in process_ids() if status_of(pid).get("Uid", "").split()[:1] == [str(uid)]]
+def user_of(status):
+    """Whose process it is: the uid that is its real and its effective one, or None. sshd and its PAM modules change one of the two
+    for a moment and remain root."""
+    uids = status.get("Uid", "- -").split()
+    return int(uids[0]) if uids[0] == uids[1] and uids[0].isdigit() else None
+
+
+def processes_of_user(uid):
+    """The processes that have become the user."""
+    return [pid for pid in process_ids() if user_of(status_of(pid)) == uid]
 
 
 def mounts_of(pid):
@@ -149,8 +156,7 @@ class Watch:
 
     def look(self):
         for pid in process_ids():
-            uid = status_of(pid).get("Uid", "x").split()[0]
-            view = self.views.get(int(uid)) if uid.isdigit() else None
+            view = self.views.get(user_of(status_of(pid)))
             if view:
                 self.seen += 1
                 self.faults += faults_of(pid, view)
@@ -174,7 +180,7 @@ class Watch:
 
 def assert_all_sealed(view):
     """Every process that the user has now is sealed, and there is one."""
-    pids = processes_with_real_uid(view.uid)
+    pids = processes_of_user(view.uid)
     assert pids, "uid %d has no process" % view.uid
     faults = [fault for pid in pids for fault in faults_of(pid, view)]
     assert not faults, "; ".join(faults)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attack_tools import View, Watch, appended, assert_all_sealed, processes_with_real_uid
+from attack_tools import View, Watch, appended, assert_all_sealed, processes_of_user
 from private_host import ROLE, Key, run
 
 ALICE, LOCAL_UID = 5201, 2901
@@ -282,7 +282,7 @@ def test_a_key_planted_on_the_host_without_the_match_block(host, alice):
         host.sshd_config("")
         assert_no_login(host, "alice", key, VIEW)
         assert host.wait_log("alice.*key")
-        assert processes_with_real_uid(ALICE) == []
+        assert processes_of_user(ALICE) == []
     finally:
         os.unlink("/.ssh/authorized_keys")
         os.rmdir("/.ssh")

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from attack_tools import View, assert_all_sealed, end_process, inject, inject_errno, processes_with_real_uid
+from attack_tools import View, assert_all_sealed, end_process, inject, inject_errno, processes_of_user
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="tests/login/inject.c is for x86-64")
 
@@ -53,11 +53,11 @@ def kept(fresh_host, view):
 @pytest.fixture
 def pid(kept, view):
     """The sealed process that speaks sftp. After each test it is alive, as sealed as before, and still serves."""
-    found = processes_with_real_uid(UID)
+    found = processes_of_user(UID)
     assert found
     yield found[-1]
     assert_all_sealed(view)
-    assert processes_with_real_uid(UID) == found
+    assert processes_of_user(UID) == found
     kept.sftp.listdir("/")
 
 
@@ -105,7 +105,7 @@ def test_only_stream_pairs_of_sockets(pid):
 
 def test_no_descriptor_it_has_can_be_connected_elsewhere(pid):
     """sshd's own sockets: the client's connection, the monitor's, the pipes of internal-sftp."""
-    for every in processes_with_real_uid(UID):
+    for every in processes_of_user(UID):
         for name in sorted(os.listdir("/proc/%d/fd" % every), key=int):
             for address in (LOOPBACK_SSH, unix_address("@abstract")):
                 assert inject_errno(every, "connect", name, hexadecimal(address), len(address)) == "EACCES"
@@ -119,7 +119,7 @@ def test_no_io_uring(pid):
 
 
 def test_no_other_process(fresh_host, pid, kept):
-    others = [1, fresh_host.sshd.pid, os.getpid()] + [other for other in processes_with_real_uid(UID) if other != pid]
+    others = [1, fresh_host.sshd.pid, os.getpid()] + [other for other in processes_of_user(UID) if other != pid]
     for other in others:
         assert inject_errno(pid, "ptrace", 16, other, 0, 0) == "EPERM"  # PTRACE_ATTACH
         assert inject_errno(pid, "ptrace", 0x4206, other, 0, 0) == "EPERM"  # PTRACE_SEIZE

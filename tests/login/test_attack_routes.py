@@ -8,7 +8,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from attack_tools import View, Watch, assert_all_sealed, processes_with_real_uid
+from attack_tools import View, Watch, assert_all_sealed, processes_of_user
 from private_host import load_key, run, wait_until
 
 UID = 5401
@@ -59,7 +59,7 @@ def test_no_command(host, key, command):
             assert result.out.strip() in ("", "This service allows sftp connections only."), repr(result)
         except subprocess.TimeoutExpired:
             pass  # it became an sftp session, which waits for requests
-    wait_until(lambda: not processes_with_real_uid(UID), what="the session's end")
+    wait_until(lambda: not processes_of_user(UID), what="the session's end")
 
 
 def test_no_shell(host, key):

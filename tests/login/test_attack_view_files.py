@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attack_tools import View, Watch, assert_all_sealed, hold_open, processes_with_real_uid
+from attack_tools import View, Watch, assert_all_sealed, hold_open, processes_of_user
 from private_host import run
 
 UID = 5701
@@ -184,4 +184,4 @@ def test_without_the_match_block(host, evil):
     finally:
         match.write_text(packaged, encoding="utf-8")
         host.sshd_config("")
-    assert processes_with_real_uid(UID) == []
+    assert processes_of_user(UID) == []

@@ -100,7 +100,8 @@ def background_ssh(host, user, key, *options):
     try:
         yield lambda: [pid for pid in host.processes_of(uid) if pid not in before]
     finally:
-        client.terminate()
+        # Not SIGTERM: ssh 9.2 loses one that arrives right before it polls, and then waits for ever.
+        client.kill()
         client.communicate(timeout=10)
 
 

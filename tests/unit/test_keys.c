@@ -24,7 +24,8 @@ make_keys(void **state)
 	static const char SCRIPT[] =
 	    "cd %s && exec >/dev/null 2>&1 && "
 	    "ssh-keygen -q -N '' -t rsa -b 1024 -f rsa1024; ssh-keygen -q -N '' -t rsa -b 2048 -f rsa2048 && "
-	    "ssh-keygen -q -N '' -t rsa -b 4096 -f rsa4096 && ssh-keygen -q -N '' -t ed25519 -C 'alice@host  laptop' -f ed25519 && "
+	    "ssh-keygen -q -N '' -t rsa -b 4096 -f rsa4096 && "
+	    "ssh-keygen -q -N '' -t ed25519 -C 'alice@host  laptop' -f ed25519 && "
 	    "ssh-keygen -q -N '' -t ecdsa -b 256 -f ecdsa256 && ssh-keygen -q -N '' -t ecdsa -b 384 -f ecdsa384 && "
 	    "ssh-keygen -q -N '' -t ecdsa -b 521 -f ecdsa521 && ssh-keygen -q -s ecdsa256 -I id -n alice ed25519.pub && "
 	    "ssh-keygen -e -f rsa2048.pub >ssh2 && ssh-keygen -e -m PEM -f rsa2048.pub >pem && "

@@ -26,7 +26,8 @@ static const char WHOLE[] =
     "\"Tags\":[{\"Key\":\"team\",\"Value\":\"blue\"}],\"MaxResults\":10,\"NextToken\":\"00\","
     "\"Certificate\":\"c\",\"Domain\":\"S3\",\"EndpointDetails\":{\"SubnetIds\":[\"x\"],\"AddressAllocationIds\":[\"x\"],"
     "\"VpcEndpointId\":\"vpce-0123456789abcdef0\",\"VpcId\":\"v\",\"SecurityGroupIds\":[\"sg-01234567\"]},"
-    "\"EndpointType\":\"PUBLIC\",\"HostKey\":\"h\",\"IdentityProviderDetails\":{\"Url\":\"u\",\"DirectoryId\":\"d-0123456789\","
+    "\"EndpointType\":\"PUBLIC\",\"HostKey\":\"h\","
+    "\"IdentityProviderDetails\":{\"Url\":\"u\",\"DirectoryId\":\"d-0123456789\","
     "\"Function\":\"arn:aws:lambda:x\",\"SftpAuthenticationMethods\":\"PASSWORD\","
     "\"InvocationRole\":\"arn:aws:iam::000000000000:role/access\"},"
     "\"IdentityProviderType\":\"SERVICE_MANAGED\",\"LoggingRole\":\"\",\"PostAuthenticationLoginBanner\":\"hi\","
@@ -195,7 +196,8 @@ test_strings(void **state)
 			refuses("CreateUser", BOUNDS[i].member, filled(BOUNDS[i].head, BOUNDS[i].unit, BOUNDS[i].max + 1),
 			    "Member must have length less than or equal to ");
 	}
-	refuses("CreateUser", "UserName", text("al"), "Value at 'userName' failed to satisfy constraint: Member must have length greater "
+	refuses("CreateUser", "UserName", text("al"),
+	    "Value at 'userName' failed to satisfy constraint: Member must have length greater "
 	    "than or equal to 3");
 	refuses("CreateUser", "Role", text("arn:aws:iam:role/xx"), "greater than or equal to 20");
 	accepts("CreateServer", "LoggingRole", text("arn:role/x"));
@@ -218,7 +220,8 @@ test_strings(void **state)
 	refuses("DescribeUser", "ServerId", text("s-0123456789abcdeg0"), "s-([0-9a-f]{17})");
 	refuses("DescribeUser", "ServerId", text("s-0123456789ABCDEF0"), "s-([0-9a-f]{17})");
 	refuses("DeleteSshPublicKey", "SshPublicKeyId", text("key-0123456789abcdef"), "greater than or equal to 21");
-	refuses("CreateUser", "SshPublicKeyBody", text("-----BEGIN OPENSSH PRIVATE KEY-----"), "(this looks like a private key");
+	refuses("CreateUser", "SshPublicKeyBody", text("-----BEGIN OPENSSH PRIVATE KEY-----"),
+	    "(this looks like a private key");
 	refuses("CreateServer", "PreAuthenticationLoginBanner", text("h\xc3\xa9"), "pattern");
 	accepts("CreateServer", "PreAuthenticationLoginBanner", text("a\tb\r\n"));
 	refuses("CreateServer", "SecurityPolicyName", text("TransferSecurityPolicy-"), "pattern");
@@ -244,7 +247,8 @@ test_numbers_and_lists(void **state)
 {
 	(void)state;
 	accepts("CreateUser", "PosixProfile", json("{\"Uid\":0,\"Gid\":4294967295}"));
-	refuses("CreateUser", "PosixProfile", json("{\"Uid\":-1,\"Gid\":1}"), "'posixProfile.uid' failed to satisfy constraint: Member "
+	refuses("CreateUser", "PosixProfile", json("{\"Uid\":-1,\"Gid\":1}"),
+	    "'posixProfile.uid' failed to satisfy constraint: Member "
 	    "must have value greater than or equal to 0");
 	refuses("CreateUser", "PosixProfile", json("{\"Uid\":1,\"Gid\":4294967296}"), "less than or equal to 4294967295");
 	refuses("CreateUser", "PosixProfile", json("{\"Uid\":1.5,\"Gid\":1}"), "must be an integer");
@@ -254,20 +258,26 @@ test_numbers_and_lists(void **state)
 	refuses("CreateUser", "PosixProfile", json("{\"Uid\":99999999999999999999,\"Gid\":1}"), "must be an integer");
 	refuses("CreateUser", "PosixProfile", json("{\"Uid\":\"6001\",\"Gid\":1}"), "must be an integer");
 	refuses("CreateUser", "PosixProfile", json("{\"Uid\":true,\"Gid\":1}"), "must be an integer");
-	refuses("CreateUser", "PosixProfile", json("{\"Uid\":1}"), "Value null at 'posixProfile.gid' failed to satisfy constraint: "
+	refuses("CreateUser", "PosixProfile", json("{\"Uid\":1}"),
+	    "Value null at 'posixProfile.gid' failed to satisfy constraint: "
 	    "Member must not be null");
 	refuses("CreateUser", "PosixProfile", json("{\"uid\":1,\"Gid\":1}"), "'posixProfile.uid'");
 	accepts("CreateUser", "PosixProfile", json("{\"Uid\":1,\"Gid\":1,\"SecondaryGids\":[]}"));
-	accepts("CreateUser", "PosixProfile", json("{\"Uid\":1,\"Gid\":1,\"SecondaryGids\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}"));
-	refuses("CreateUser", "PosixProfile", json("{\"Uid\":1,\"Gid\":1,\"SecondaryGids\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}"),
+	accepts("CreateUser", "PosixProfile",
+	    json("{\"Uid\":1,\"Gid\":1,\"SecondaryGids\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}"));
+	refuses("CreateUser", "PosixProfile",
+	    json("{\"Uid\":1,\"Gid\":1,\"SecondaryGids\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}"),
 	    "'posixProfile.secondaryGids' failed to satisfy constraint: Member must have length less than or equal to 16");
-	refuses("CreateUser", "PosixProfile", json("{\"Uid\":1,\"Gid\":1,\"SecondaryGids\":[1,null]}"), "secondaryGids.2.member");
+	refuses("CreateUser", "PosixProfile", json("{\"Uid\":1,\"Gid\":1,\"SecondaryGids\":[1,null]}"),
+	    "secondaryGids.2.member");
 	accepts("ListUsers", "MaxResults", json("1000"));
 	refuses("ListUsers", "MaxResults", json("1001"), "less than or equal to 1000");
 	refuses("ListUsers", "MaxResults", json("0"), "greater than or equal to 1");
 	refuses("CreateUser", "HomeDirectoryMappings", json("[]"), "greater than or equal to 1");
-	refuses("CreateUser", "HomeDirectoryMappings", json("[{\"Entry\":\"/a\"}]"), "'homeDirectoryMappings.1.member.target'");
-	refuses("CreateUser", "HomeDirectoryMappings", json("[{\"Entry\":\"/a\",\"Target\":\"/b\"},{\"Entry\":\"a\",\"Target\":\"/b\"}]"),
+	refuses("CreateUser", "HomeDirectoryMappings", json("[{\"Entry\":\"/a\"}]"),
+	    "'homeDirectoryMappings.1.member.target'");
+	refuses("CreateUser", "HomeDirectoryMappings",
+	    json("[{\"Entry\":\"/a\",\"Target\":\"/b\"},{\"Entry\":\"a\",\"Target\":\"/b\"}]"),
 	    "'homeDirectoryMappings.2.member.entry'");
 	refuses("CreateUser", "Tags", json("[]"), "greater than or equal to 1");
 	accepts("CreateUser", "Tags", json("[{\"Key\":\"\",\"Value\":\"\"}]"));
@@ -301,12 +311,15 @@ test_all_faults_are_counted(void **state)
 
 	(void)state;
 	assert_int_equal(shapes_check(shapes_request("CreateUser"), request, &error), -1);
-	assert_string_equal(error.message, "5 validation errors detected: "
-	    "Value at 'homeDirectoryType' failed to satisfy constraint: Member must satisfy enum value set: [PATH, LOGICAL]; "
+	assert_string_equal(error.message,
+	    "5 validation errors detected: "
+	    "Value at 'homeDirectoryType' failed to satisfy constraint: Member must satisfy enum value set: "
+	    "[PATH, LOGICAL]; "
 	    "Value null at 'role' failed to satisfy constraint: Member must not be null; "
 	    "Value null at 'serverId' failed to satisfy constraint: Member must not be null; "
 	    "Value at 'userName' failed to satisfy constraint: Member must have length greater than or equal to 3; "
-	    "Value at 'userName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w][\\w@.-]{2,99}");
+	    "Value at 'userName' failed to satisfy constraint: Member must satisfy regular expression pattern: "
+	    "[\\w][\\w@.-]{2,99}");
 	cJSON_Delete(request);
 	/* More faults than a message has room for. */
 	for (i = 0; i < 40000; i++)
@@ -347,12 +360,14 @@ test_patterns(void **state)
 static void
 test_strict_json(void **state)
 {
-	static const char *const BAD[] = { "", " ", "{", "{}x", "{} {}", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "{'a':1}", "01", "+1",
-		"1.", ".5", "-", "1e", "nul", "tru", "\"a", "\"\\x\"", "\"\\u12\"", "\"\\u0000\"", "\"a\nb\"", "\"\xff\"", "\"\xc0\x80\"",
-		"{\"a\":1,\"a\":2}", "{\"a\":{\"b\":1,\"\\u0062\":2}}", "[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", "\xef\xbb\xbf{}", "\"\\ud800\"",
-		"\x0b{}", "NaN", "[1 2]", "//x\n{}" };
-	static const char *const GOOD[] = { "{}", " \t\r\n{ } ", "[]", "[1,-2,0,-0]", "\"\\ud83d\\ude00\"", "{\"a\":1,\"A\":2}", "null",
-		"[1.5,1e5,1E-5,1.5e+5]", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "[[[[1]]]]", "true", "\"\x7f\"" };
+	static const char *const BAD[] = { "", " ", "{", "{}x", "{} {}", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}",
+		"{'a':1}", "01", "+1", "1.", ".5", "-", "1e", "nul", "tru", "\"a", "\"\\x\"", "\"\\u12\"", "\"\\u0000\"",
+		"\"a\nb\"", "\"\xff\"", "\"\xc0\x80\"", "{\"a\":1,\"a\":2}", "{\"a\":{\"b\":1,\"\\u0062\":2}}",
+		"[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", "\xef\xbb\xbf{}", "\"\\ud800\"", "\x0b{}", "NaN", "[1 2]",
+		"//x\n{}" };
+	static const char *const GOOD[] = { "{}", " \t\r\n{ } ", "[]", "[1,-2,0,-0]", "\"\\ud83d\\ude00\"",
+		"{\"a\":1,\"A\":2}", "null", "[1.5,1e5,1E-5,1.5e+5]", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "[[[[1]]]]", "true",
+		"\"\x7f\"" };
 	struct api_error error;
 	cJSON *value;
 	size_t i;
