@@ -9,7 +9,7 @@
 #   clean      remove build/
 
 PREFIX     ?= /usr
-MULTIARCH  := $(shell $(CC) -print-multiarch)
+MULTIARCH   = $(shell $(CC) -print-multiarch)
 LIBDIR     ?= $(PREFIX)/lib/$(MULTIARCH)
 SECURITYDIR ?= $(LIBDIR)/security
 LIBEXECDIR ?= $(PREFIX)/libexec/berth
@@ -27,7 +27,8 @@ CPPFLAGS += -I. -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"'
 CFLAGS += -std=c11 -fPIC -fvisibility=hidden $(WARN) $(HARDEN)
 LDFLAGS += -Wl,-z,relro,-z,now
 
-# The two halves of common/ never mix: the thin half is libc alone and goes into everything, the heavy half holds the libraries.
+# The two halves of common/ never mix: the thin half is libc alone and goes into everything, the heavy half holds the
+# libraries.
 THIN_C   := $(wildcard common/wire/*.c common/host/*.c)
 HEAVY_C  := $(wildcard common/model/*.c common/store/*.c)
 AGENT_C  := $(wildcard agent/*.c)
@@ -85,10 +86,10 @@ $(ADMIN): $(call obj,$(ADMIN_C)) $(B)/libheavy.a $(B)/libthin.a
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS)
 
 # Unit tests reach internal functions by linking the objects themselves.
-$(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(B)/libheavy.a $(B)/libthin.a $(call obj,$(filter-out agent/main.c,$(AGENT_C))) \
-    $(call obj,$(filter-out admin_cmd/main.c,$(ADMIN_C))) $(call obj,$(NSS_C)) $(call obj,$(PAM_C))
+UNIT_OBJ := $(call obj,$(filter-out agent/main.c admin_cmd/main.c,$(AGENT_C) $(ADMIN_C)) $(NSS_C) $(PAM_C))
+$(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_OBJ) $(B)/libheavy.a $(B)/libthin.a
 	@mkdir -p $(@D)
-	$(CC) -pie $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libheavy.a $(B)/libthin.a $(HEAVY_LIBS) -levent_core -lpam -lcmocka -lpthread
+	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) -levent_core -lpam -lcmocka -lpthread
 
 $(B)/tests/%: $(B)/obj/tests/login/%.o $(B)/libthin.a
 	@mkdir -p $(@D)
@@ -116,11 +117,13 @@ bench: deps
 
 tests: all $(UNITS) $(HELPERS)
 
+PLACES = "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)" "$(SECURITYDIR)" "$(LIBEXECDIR)" "$(MANDIR)" "$(UNITDIR)"
+
 install: all
-	packaging/install.sh install "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)" "$(SECURITYDIR)" "$(LIBEXECDIR)" "$(MANDIR)" "$(UNITDIR)"
+	packaging/install.sh install $(PLACES)
 
 uninstall:
-	packaging/install.sh uninstall "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)" "$(SECURITYDIR)" "$(LIBEXECDIR)" "$(MANDIR)" "$(UNITDIR)"
+	packaging/install.sh uninstall $(PLACES)
 
 clean:
 	rm -rf $(B)

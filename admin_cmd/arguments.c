@@ -204,7 +204,7 @@ add_member(cJSON *request, const struct flag *flag, const struct given *given, s
 	if (cJSON_AddItemToObject(request, flag->member, value))
 		return 0;
 	cJSON_Delete(value);
-	return api_fail(error, API_INTERNAL, "No memory");
+	return api_fail_memory(error);
 }
 
 static int
@@ -212,7 +212,7 @@ make_request(const struct scan *scan)
 {
 	cJSON *request = scan->arguments->request = cJSON_CreateObject();
 	struct api_error error = { .code = API_OK };
-	int result = request == NULL ? api_fail(&error, API_INTERNAL, "No memory") : 0;
+	int result = request == NULL ? api_fail_memory(&error) : 0;
 
 	for (size_t i = 0; i < scan->operation->flag_count && result == 0; i++) {
 		if (scan->given[i].words != NULL)

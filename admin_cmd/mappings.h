@@ -6,8 +6,9 @@
 
 #include "common/model/error.h"
 
-/* mappings_complete: a mapping with only a Target is shown as it is: its Entry is the Target. A convenience of the command
- * line; the API's shape requires Entry. Returns 0, or -1 with *error. */
+/* mappings_complete: a mapping with only a Target is shown as it is: its Entry becomes the Target, ${Transfer:UserName}
+ * expanded, which the operation does in Targets alone. A convenience of the command line; the API's shape requires Entry.
+ * Returns 0, or -1 with *error. */
 int mappings_complete(cJSON *request, struct api_error *error);
 
 #endif

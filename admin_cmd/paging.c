@@ -12,7 +12,7 @@ set_member(cJSON *request, const char *name, cJSON *value, struct api_error *err
 	if (value != NULL && cJSON_AddItemToObject(request, name, value))
 		return 0;
 	cJSON_Delete(value);
-	return api_fail(error, API_INTERNAL, "No memory");
+	return api_fail_memory(error);
 }
 
 /* Puts the earlier pages' items before this page's own. */
@@ -28,12 +28,12 @@ join(cJSON *earlier, cJSON *page, const char *member, struct api_error *error)
 		item = cJSON_DetachItemViaPointer(later, later->child);
 		if (!cJSON_AddItemToArray(items, item)) {
 			cJSON_Delete(item);
-			result = api_fail(error, API_INTERNAL, "No memory");
+			result = api_fail_memory(error);
 		}
 	}
 	if (items != NULL && (later == NULL || !cJSON_ReplaceItemInObjectCaseSensitive(page, member, items))) {
 		cJSON_Delete(items);
-		result = api_fail(error, API_INTERNAL, "No memory");
+		result = api_fail_memory(error);
 	}
 	return result;
 }

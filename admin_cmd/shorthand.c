@@ -26,6 +26,13 @@ fail(struct parser *parser, const char *what)
 }
 
 static cJSON *
+fail_memory(struct parser *parser)
+{
+	api_fail_memory(parser->error);
+	return NULL;
+}
+
+static cJSON *
 fail_expected(struct parser *parser, const char *expected)
 {
 	char what[64];
@@ -74,7 +81,7 @@ parse_quoted(struct parser *parser)
 		parser->at += parser->at[0] == '\\' && parser->at[1] != '\0' ? 2 : 1;
 	}
 	if ((string = to = malloc((size_t)(parser->at - start) + 1)) == NULL)
-		return fail(parser, "No memory");
+		return fail_memory(parser);
 	for (const char *from = start; from < parser->at; from++) {
 		if (from[0] == '\\' && (from[1] == quote || from[1] == '\\'))
 			from++;
@@ -84,7 +91,7 @@ parse_quoted(struct parser *parser)
 	parser->at++;
 	item = cJSON_CreateString(string);
 	free(string);
-	return item != NULL ? item : fail(parser, "No memory");
+	return item != NULL ? item : fail_memory(parser);
 }
 
 static cJSON *
@@ -102,7 +109,7 @@ parse_plain(struct parser *parser)
 		parser->at++;
 	}
 	if ((string = to = malloc((size_t)(parser->at - start) + 1)) == NULL)
-		return fail(parser, "No memory");
+		return fail_memory(parser);
 	for (const char *from = start; from < parser->at; from++) {
 		if (from[0] == '\\' && from[1] == ',')
 			from++;
@@ -113,7 +120,7 @@ parse_plain(struct parser *parser)
 	*to = '\0';
 	item = cJSON_CreateString(string);
 	free(string);
-	return item != NULL ? item : fail(parser, "No memory");
+	return item != NULL ? item : fail_memory(parser);
 }
 
 static cJSON *
@@ -156,7 +163,7 @@ append(struct parser *parser, cJSON *list, cJSON *item)
 	if (cJSON_AddItemToArray(list, item))
 		return true;
 	cJSON_Delete(item);
-	fail(parser, "No memory");
+	fail_memory(parser);
 	return false;
 }
 
@@ -204,7 +211,7 @@ parse_list(struct parser *parser)
 	cJSON *list = cJSON_CreateArray();
 
 	if (list == NULL)
-		return fail(parser, "No memory");
+		return fail_memory(parser);
 	if (take(parser, ']'))
 		return list;
 	do {
@@ -260,7 +267,7 @@ parse_name(struct parser *parser)
 		return NULL;
 	}
 	if ((name = strndup(parser->at, length)) == NULL) {
-		fail(parser, "No memory");
+		fail_memory(parser);
 		return NULL;
 	}
 	parser->at += length;
@@ -290,7 +297,7 @@ parse_member(struct parser *parser, cJSON *object)
 		goto out;
 	if (!(added = cJSON_AddItemToObject(object, name, value))) {
 		cJSON_Delete(value);
-		fail(parser, "No memory");
+		fail_memory(parser);
 	}
 out:
 	free(name);
@@ -303,7 +310,7 @@ parse_structure(struct parser *parser)
 	cJSON *object = cJSON_CreateObject();
 
 	if (object == NULL)
-		return fail(parser, "No memory");
+		return fail_memory(parser);
 	do {
 		if (!parse_member(parser, object)) {
 			cJSON_Delete(object);

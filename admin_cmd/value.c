@@ -47,7 +47,7 @@ convert_string(const struct value_shape *shape, const cJSON *string, const char 
 	else
 		item = cJSON_CreateString(string->valuestring);
 	if (item == NULL)
-		api_fail(error, API_INTERNAL, "No memory");
+		api_fail_memory(error);
 	return item;
 }
 
@@ -118,7 +118,7 @@ replace(const struct fitting *fitting, cJSON *parent, cJSON *item, cJSON *with)
 	if (done)
 		return 0;
 	cJSON_Delete(with);
-	return api_fail(fitting->error, API_INTERNAL, "No memory");
+	return api_fail_memory(fitting->error);
 }
 
 /* A list of one, from a lone string: what "SecondaryGids=7001" means. */
@@ -133,7 +133,7 @@ list_of_one(const struct value_shape *shape, const cJSON *string, const char *pa
 		return list;
 	cJSON_Delete(item);
 	cJSON_Delete(list);
-	api_fail(error, API_INTERNAL, "No memory");
+	api_fail_memory(error);
 	return NULL;
 }
 
@@ -171,7 +171,9 @@ parse_word(const struct flag *flag, const char *text, bool *shorthand, struct ap
 		item = shorthand_parse(text, &cause);
 	else
 		item = operation_parse(text, strlen(text), &cause);
-	if (item == NULL)
+	if (item == NULL && cause.code == API_UNAVAILABLE)
+		*error = cause;
+	else if (item == NULL)
 		api_fail(error, API_VALIDATION, "Error parsing parameter '--%s': %s%s", flag->name,
 		    *shorthand ? "" : "Invalid JSON: ", cause.message);
 	return item;
@@ -204,7 +206,7 @@ move_items(cJSON *from, cJSON *to, struct api_error *error)
 	while ((item = cJSON_DetachItemViaPointer(from, from->child)) != NULL) {
 		if (!cJSON_AddItemToArray(to, item)) {
 			cJSON_Delete(item);
-			return api_fail(error, API_INTERNAL, "No memory");
+			return api_fail_memory(error);
 		}
 	}
 	return 0;
@@ -215,20 +217,18 @@ static int
 add_word(const struct flag *flag, cJSON *list, const char *text, struct api_error *error)
 {
 	struct fitting fitting = { .error = error };
-	cJSON *item, *wrapped;
+	bool plain = flag->shape->item->kind != VALUE_STRUCTURE && !is_json_list(text);
+	cJSON *item = plain ? cJSON_CreateString(text) : parse_word(flag, text, &fitting.shorthand, error), *wrapped;
 	int result;
 
-	if (flag->shape->item->kind != VALUE_STRUCTURE && !is_json_list(text))
-		item = cJSON_CreateString(text);
-	else
-		item = parse_word(flag, text, &fitting.shorthand, error);
 	if (item == NULL)
-		return -1;
+		return plain ? api_fail_memory(error) : -1;
 	if (cJSON_IsArray(item)) {
 		wrapped = item;
 	} else if ((wrapped = cJSON_CreateArray()) == NULL || !cJSON_AddItemToArray(wrapped, item)) {
+		cJSON_Delete(wrapped);
 		cJSON_Delete(item);
-		return api_fail(error, API_INTERNAL, "No memory");
+		return api_fail_memory(error);
 	}
 	result = fit(&fitting, flag->shape, NULL, wrapped, flag->member);
 	if (result == 0)
@@ -241,7 +241,7 @@ static cJSON *
 parse_list(const struct flag *flag, const char *const *words, size_t word_count, struct api_error *error)
 {
 	cJSON *list = cJSON_CreateArray();
-	int result = list == NULL ? api_fail(error, API_INTERNAL, "No memory") : 0;
+	int result = list == NULL ? api_fail_memory(error) : 0;
 
 	for (size_t i = 0; i < word_count && result == 0; i++) {
 		char *text = value_load(flag->name, words[i], error);
@@ -270,7 +270,7 @@ value_parse(const struct flag *flag, const char *const *words, size_t word_count
 	else if ((string = cJSON_CreateString(text)) != NULL)
 		item = convert_string(flag->shape, string, flag->member, error);
 	else
-		api_fail(error, API_INTERNAL, "No memory");
+		api_fail_memory(error);
 	cJSON_Delete(string);
 	free(text);
 	return item;

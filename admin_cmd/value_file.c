@@ -89,7 +89,7 @@ value_load(const char *flag_name, const char *word, struct api_error *error)
 	else if (strncmp(word, "fileb://", 8) == 0)
 		text = load_file(flag_name, word, word + 8, error);
 	else if ((text = strdup(word)) == NULL)
-		api_fail(error, API_INTERNAL, "No memory");
+		api_fail_memory(error);
 	if (text == NULL || text_is_utf8(text, strlen(text), NULL))
 		return text;
 	api_fail(error, API_VALIDATION, "Error parsing parameter '--%s': the value is not UTF-8", flag_name);

@@ -163,7 +163,8 @@ make_socket(void)
 	int lock, fd = -1;
 
 	if (geteuid() != 0) {
-		agent_log(LOG_ERR, "start as root, or with a socket from systemd: clients believe only a socket that root made");
+		agent_log(LOG_ERR, "start as root, or with a socket from systemd: "
+		    "clients believe only a socket that root made");
 		return -1;
 	}
 	if (make_directory() != 0)

@@ -79,8 +79,8 @@ to_syslog(int priority, const char *line)
 
 	if (localtime_r(&now, &local) != NULL)
 		strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S ", &local);
-	length = snprintf(datagram, sizeof(datagram), "<%d>%sberthd[%ld]: %s", LOG_AUTHPRIV | priority, stamp, (long)getpid(),
-	    line);
+	length = snprintf(datagram, sizeof(datagram), "<%d>%sberthd[%ld]: %s", LOG_AUTHPRIV | priority, stamp,
+	    (long)getpid(), line);
 	if (length < 0)
 		return false;
 	if ((size_t)length >= sizeof(datagram))

@@ -18,6 +18,7 @@
 
 struct lookup {
 	struct agent *agent;
+	struct store *store; /* NULL: not asked for yet, or it can't be had */
 	struct wire_in in;
 	struct wire_out out; /* the payload */
 	struct lookup_answer *answer;
@@ -52,44 +53,55 @@ known_or_not(enum wire_status status)
 	return status == WIRE_REFUSED ? WIRE_NOT_FOUND : status;
 }
 
+/* open_store: the same one for the whole of a lookup. */
 static struct store *
 open_store(struct lookup *lookup)
 {
-	return store_handle_get(&lookup->agent->store, &lookup->agent->config);
+	if (lookup->store == NULL)
+		lookup->store = store_handle_get(&lookup->agent->store, &lookup->agent->config);
+	return lookup->store;
 }
 
 static enum wire_status
 store_failed(struct lookup *lookup, const struct api_error *error)
 {
 	store_handle_failed(&lookup->agent->store, error);
+	lookup->store = NULL;
 	return WIRE_UNAVAILABLE;
 }
 
 static enum wire_status
 accounts_failed(const char *file)
 {
-	agent_log_limited(file, LOG_ERR, "local accounts can't be read, lookups are answered UNAVAILABLE: file=%s reason=\"%s\"",
-	    file, strerror(errno));
+	agent_log_limited(file, LOG_ERR,
+	    "local accounts can't be read, lookups are answered UNAVAILABLE: file=%s reason=\"%s\"", file, strerror(errno));
 	return WIRE_UNAVAILABLE;
 }
 
-/* judge_local: a record must not have the name or the uid of an account of the host (DESIGN.md, promise 1). */
+/* clash: the record is nobody, for any peer; so it is always the agent that says why. */
+static enum wire_status
+clash(struct lookup *lookup, const char *user, const char *reason)
+{
+	lookup->asker_logs = false;
+	refuse(lookup, user, "%s", reason);
+	return WIRE_NOT_FOUND;
+}
+
+/* judge_local: a record must not have the name or the uid of an account of the host, or it would open that account. */
 static enum wire_status
 judge_local(struct lookup *lookup, const char *name, uint32_t uid)
 {
 	bool name_taken, uid_taken;
+	char reason[REASON_MAX];
 
 	if (local_accounts_taken(&lookup->agent->accounts, name, uid, &name_taken, &uid_taken) != 0)
 		return accounts_failed(BERTH_PASSWD_FILE);
-	if (name_taken) {
-		refuse(lookup, name, "/etc/passwd has an account of this name");
-		return WIRE_NOT_FOUND;
-	}
-	if (uid_taken && !config_shares_uid(&lookup->agent->config, uid)) {
-		refuse(lookup, name, "/etc/passwd has an account with uid %u; ShareUid would allow it", uid);
-		return WIRE_NOT_FOUND;
-	}
-	return WIRE_OK;
+	if (name_taken)
+		return clash(lookup, name, "/etc/passwd has an account of this name");
+	if (!uid_taken || config_shares_uid(&lookup->agent->config, uid))
+		return WIRE_OK;
+	snprintf(reason, sizeof(reason), "/etc/passwd has an account with uid %u; ShareUid would allow it", uid);
+	return clash(lookup, name, reason);
 }
 
 /*
@@ -320,8 +332,8 @@ answer_keys(struct lookup *lookup)
 		return WIRE_NOT_FOUND;
 	one = type[0] != '\0' && base64[0] != '\0';
 	wire_put_u32(&lookup->out, 0);
-	if (store_find_keys(open_store(lookup), lookup->agent->config.server_id, name, one ? type : NULL, one ? base64 : NULL,
-	    put_key, &list, &error) != 0)
+	if (store_find_keys(open_store(lookup), lookup->agent->config.server_id, name, one ? type : NULL,
+	    one ? base64 : NULL, put_key, &list, &error) != 0)
 		return store_failed(lookup, &error);
 	memcpy(lookup->out.data, &list.count, sizeof(list.count));
 	return WIRE_OK;
@@ -388,7 +400,8 @@ session_room(struct lookup *lookup, const struct user_record *user)
 	for (size_t i = 0; user->home_type == HOME_LOGICAL && i < user->mapping_count; i++)
 		size += 3 * sizeof(uint32_t) + strlen(user->mappings[i].entry) + strlen(user->mappings[i].target);
 	if (size > WIRE_SESSION_MAX)
-		return refuse(lookup, user->user_name, "the HomeDirectoryMappings are too large for a session: %zu bytes", size);
+		return refuse(lookup, user->user_name, "the HomeDirectoryMappings are too large for a session: %zu bytes",
+		    size);
 	lookup->answer->allocated = malloc(WIRE_HEADER + size);
 	if (lookup->answer->allocated == NULL)
 		return WIRE_UNAVAILABLE;
@@ -427,11 +440,12 @@ put_session(struct lookup *lookup, const struct user_record *user, const char *b
 static enum wire_status
 judge_session(struct lookup *lookup, struct user_record *user, const char *type, const char *base64)
 {
+	struct posix_profile *profile = &user->profile;
 	enum wire_status status;
 
-	status = judge_record(lookup, user->user_name, user->has_profile, &user->profile.uid, &user->profile.gid);
+	status = judge_record(lookup, user->user_name, user->has_profile, &profile->uid, &profile->gid);
 	if (status == WIRE_OK)
-		status = judge_secondary(lookup, user->user_name, user->profile.secondary_gids, user->profile.secondary_gid_count);
+		status = judge_secondary(lookup, user->user_name, profile->secondary_gids, profile->secondary_gid_count);
 	if (status == WIRE_OK)
 		status = judge_server(lookup, user->user_name);
 	if (status == WIRE_OK)
@@ -522,7 +536,8 @@ dispatch(struct lookup *lookup, uid_t peer, uint16_t verb)
 		return verbs[verb].answer(lookup);
 	if (status == WIRE_DENIED) {
 		snprintf(topic, sizeof(topic), "denied %u", peer);
-		agent_log_limited(topic, LOG_WARNING, "request denied: verb=%u peer_uid=%u", verb, peer);
+		agent_log_limited(topic, LOG_WARNING, "request denied: peer_uid=%u reason=\"%s\"", peer,
+		    verb == WIRE_KEYS ? "keys are for root and KeysUser" : "sessions are for root");
 	}
 	return status;
 }

@@ -122,12 +122,13 @@ test_store(const struct agent *agent, int *faults)
 
 	if (store_open(config->store, STORE_READ, &store, &error) != 0) {
 		(*faults)++;
-		fprintf(stderr, "Store: %s\n", error.message);
+		fprintf(stderr, "%s\n", error.message);
 		return;
 	}
 	if (config->server_id != NULL && store_describe_server(store, config->server_id, &server, &error) != 0) {
 		(*faults)++;
-		fprintf(stderr, "ServerId: %s: %s\n", config->server_id, error.message);
+		fprintf(stderr, "ServerId %s: %s; `berth admin list-servers` shows those of %s\n", config->server_id,
+		    error.message, config->store);
 	}
 	record_free_server(&server);
 	store_close(store);
@@ -330,7 +331,8 @@ say_started(struct program *program)
 	agent_log(LOG_INFO, "started version=%s server=%s store=%s user=%s", BERTH_VERSION,
 	    config->server_id != NULL ? config->server_id : "-", config->store, config->user);
 	if (local_accounts_uid(&agent->accounts, config->keys_user, &uid) <= 0)
-		agent_log(LOG_WARNING, "KeysUser has no account, so nobody but root gets keys: keys_user=%s", config->keys_user);
+		agent_log(LOG_WARNING, "KeysUser has no account, so nobody but root gets keys: keys_user=%s",
+		    config->keys_user);
 	store_handle_get(&agent->store, config);
 }
 

@@ -31,7 +31,7 @@ struct connection {
 	uid_t uid;
 	bool exempt;      /* from the limits; not counted */
 	int64_t deadline; /* milliseconds of CLOCK_MONOTONIC */
-	uint8_t *request; /* REQUEST_BYTES_MAX bytes, or NULL when it was answered */
+	uint8_t *request; /* REQUEST_BYTES_MAX + 1 bytes, or NULL when it was answered */
 	size_t received;
 	uint8_t *answer;  /* what is left to send of it */
 	size_t length, sent;
@@ -305,7 +305,8 @@ on_readable(evutil_socket_t fd, short what, void *context)
 		connection_free(connection);
 		return;
 	}
-	count = recv(fd, connection->request + connection->received, REQUEST_BYTES_MAX + 1 - connection->received, MSG_DONTWAIT);
+	count = recv(fd, connection->request + connection->received, REQUEST_BYTES_MAX + 1 - connection->received,
+	    MSG_DONTWAIT);
 	if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
 		connection_free(connection);
 		return;
@@ -351,8 +352,8 @@ serve_now(struct server *server, int fd, uid_t uid, size_t received)
 	size_t sent;
 
 	if (!has_room(server, uid)) {
-		agent_log_limited("busy", LOG_WARNING, "too many connections wait: uid=%u of_uid_max=%d all=%zu all_max=%d", uid,
-		    UID_CONNECTIONS_MAX, server->counted, SERVER_CONNECTIONS_MAX);
+		agent_log_limited("busy", LOG_WARNING, "too many connections wait: uid=%u of_uid_max=%d all=%zu all_max=%d",
+		    uid, UID_CONNECTIONS_MAX, server->counted, SERVER_CONNECTIONS_MAX);
 		lookup_answer_status(&server->answer, WIRE_BUSY);
 	} else if (!answer_request(server, uid, server->request, received)) {
 		return false;
@@ -377,7 +378,7 @@ connection_accepted(struct server *server, int fd)
 	socklen_t length = sizeof(peer);
 	ssize_t count;
 
-	/* Before anything else: the request is usually there, and closing with bytes unread would make the peer's read fail. */
+	/* First: the request is usually there, and closing with bytes unread would make the peer's read fail. */
 	count = recv(fd, server->request, sizeof(server->request), MSG_DONTWAIT);
 	if (count == 0 || (count < 0 && errno != EAGAIN) ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || length != sizeof(peer)) {
@@ -423,10 +424,11 @@ accept_some(struct server *server)
 			connection_accepted(server, fd);
 			continue;
 		}
+		if (errno == EINTR || errno == ECONNABORTED)
+			continue;
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
 			pause_accepting(server);
-		if (errno != EINTR && errno != ECONNABORTED)
-			return false;
+		return false;
 	}
 	return true;
 }

@@ -9,13 +9,14 @@
 #include "agent/store_handle.h"
 
 #define RETRY_MS 1000
+#define LOOK_MS  1000 /* a stat(2) for every lookup would be felt */
 
 static int64_t
 now_ms(void)
 {
 	struct timespec now;
 
-	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+	if (clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0)
 		return 0;
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
@@ -48,15 +49,28 @@ say_open(struct store_handle *handle, const struct config *config)
 	record_free_server(&server);
 }
 
+/* let_go_when_moved: what the store's name no longer leads to isn't served. */
+static void
+let_go_when_moved(struct store_handle *handle, const struct config *config, int64_t now)
+{
+	if (handle->store == NULL || now - handle->looked < LOOK_MS)
+		return;
+	handle->looked = now;
+	if (!store_moved(handle->store))
+		return;
+	agent_log(LOG_WARNING, "store was replaced or removed, and is opened anew: store=%s", config->store);
+	store_handle_close(handle);
+}
+
 struct store *
 store_handle_get(struct store_handle *handle, const struct config *config)
 {
 	struct api_error error = { 0 };
-	int64_t now;
+	int64_t now = now_ms();
 
+	let_go_when_moved(handle, config, now);
 	if (handle->store != NULL)
 		return handle->store;
-	now = now_ms();
 	if (handle->tried != 0 && now - handle->tried < RETRY_MS)
 		return NULL;
 	handle->tried = now;

@@ -223,6 +223,22 @@ print(const struct output *output)
 	return 0;
 }
 
+/* why_not: what an operator makes of a status that brings no keys. */
+static const char *
+why_not(int status)
+{
+	switch (status) {
+	case WIRE_DENIED:
+		return "the agent gives them to root and to KeysUser of berth.conf alone, and this is another user";
+	case WIRE_UNAVAILABLE:
+		return "the agent can't read its store";
+	case WIRE_BUSY:
+		return "the agent has too many connections";
+	default:
+		return "the agent's answer isn't one to this question";
+	}
+}
+
 static int
 run(const struct question *question)
 {
@@ -242,7 +258,7 @@ run(const struct question *question)
 		return 1;
 	}
 	if (status != WIRE_OK) {
-		complain("user=%s: the agent gives no keys: status=%d", question->name, status);
+		complain("user=%s: no keys: %s", question->name, why_not(status));
 		return 1;
 	}
 	if (!format_keys(question, answer, length, &output)) {

@@ -1,7 +1,10 @@
+#include <asm/ioctls.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +31,18 @@
 #endif
 
 #define X32_BIT 0x40000000u
+/* The newest system call that the list below knows: file_setattr(2), Linux 6.17. Raise it after reading what the newer
+ * ones do. */
+#define NEWEST_CALL 469
+
+/* Newer than the headers that we may be built with; new system calls have one number on all machines. */
+#ifndef SYS_statmount
+#define SYS_statmount 457
+#define SYS_listmount 458
+#endif
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467
+#endif
 
 /* Every flag of clone(2) that makes a namespace. */
 #define CLONE_NAMESPACES \
@@ -45,8 +60,11 @@
 #define IF_EQUAL(value, count)     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (count))
 #define UNLESS_EQUAL(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (count), 0)
 #define IF_BITS(value, count)      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (value), 0, (count))
+#define IF_ABOVE(value, count)     BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (value), 0, (count))
 
 #define DENY(name, code) IF_EQUAL(SYS_##name, 1), FAIL(code)
+/* One value of the loaded argument. */
+#define DENY_VALUE(value, code) IF_EQUAL((value), 1), FAIL(code)
 
 /* setresuid(id, id, id) with the record's id, and no other call: (uid_t)-1, "leave as it is", would leave root. */
 #define ONLY_ID(name, id) \
@@ -66,6 +84,8 @@ filter_install(uint32_t uid, uint32_t gid)
 #ifdef __x86_64__
 		IF_BITS(X32_BIT, 1), KILL,
 #endif
+		/* What isn't known yet isn't there; libc then does without. */
+		IF_ABOVE(NEWEST_CALL, 1), FAIL(ENOSYS),
 		/* Identity: sshd drops to the user after this, with these two calls and these ids; an old passwd entry in its memory
 		 * can't bring another identity into this view. */
 		ONLY_ID(setresuid, uid), ONLY_ID(setresgid, gid),
@@ -87,7 +107,18 @@ filter_install(uint32_t uid, uint32_t gid)
 
 		/* Other processes of the same uid, in this session or outside the view. */
 		DENY(ptrace, EPERM), DENY(process_vm_readv, EPERM), DENY(process_vm_writev, EPERM), DENY(kcmp, EPERM),
-		DENY(pidfd_getfd, EPERM), DENY(process_madvise, EPERM),
+		DENY(pidfd_getfd, EPERM), DENY(process_madvise, EPERM), DENY(process_mrelease, EPERM),
+		DENY(kill, EPERM), DENY(tkill, EPERM), DENY(tgkill, EPERM), DENY(rt_sigqueueinfo, EPERM),
+		DENY(rt_tgsigqueueinfo, EPERM), DENY(pidfd_open, EPERM), DENY(pidfd_send_signal, EPERM),
+		DENY(setpriority, EPERM), DENY(ioprio_set, EPERM), DENY(sched_setaffinity, EPERM),
+		DENY(sched_setattr, EPERM), DENY(sched_setparam, EPERM), DENY(sched_setscheduler, EPERM),
+		DENY(migrate_pages, EPERM), DENY(move_pages, EPERM),
+		IF_EQUAL(SYS_prlimit64, 4), LOAD_ARG(0), UNLESS_EQUAL(0, 1), FAIL(EPERM), ALLOW,
+		/* A descriptor's owner gets a signal of one's choice when it becomes ready. */
+		IF_EQUAL(SYS_fcntl, 6), LOAD_ARG(1), DENY_VALUE(F_SETOWN, EPERM), DENY_VALUE(F_SETOWN_EX, EPERM), ALLOW,
+		IF_EQUAL(SYS_ioctl, 10), LOAD_ARG(1), DENY_VALUE(FIOSETOWN, EPERM), DENY_VALUE(SIOCSPGRP, EPERM),
+		/* Input for whatever terminal sshd itself was started from. */
+		DENY_VALUE(TIOCSTI, EPERM), DENY_VALUE(TIOCLINUX, EPERM), ALLOW,
 
 		/* Shared memory, semaphores, queues and keys belong to the host, not to a view; some of these need no open, only a number. */
 		DENY(shmget, EPERM), DENY(shmat, EPERM), DENY(shmctl, EPERM), DENY(semget, EPERM), DENY(semop, EPERM),
@@ -100,9 +131,11 @@ filter_install(uint32_t uid, uint32_t gid)
 		DENY(unshare, EPERM), DENY(setns, EPERM), DENY(clone3, ENOSYS),
 		IF_EQUAL(SYS_clone, 4), LOAD_ARG(0), IF_BITS(CLONE_NAMESPACES, 1), FAIL(EPERM), ALLOW,
 		DENY(mount, EPERM), DENY(umount2, EPERM), DENY(pivot_root, EPERM), DENY(chroot, EPERM),
-		DENY(open_tree, EPERM), DENY(move_mount, EPERM), DENY(fsopen, EPERM), DENY(fsmount, EPERM),
-		DENY(fspick, EPERM), DENY(fsconfig, EPERM), DENY(mount_setattr, EPERM),
+		DENY(open_tree, EPERM), DENY(open_tree_attr, EPERM), DENY(move_mount, EPERM), DENY(mount_setattr, EPERM),
+		DENY(fsopen, EPERM), DENY(fsmount, EPERM), DENY(fspick, EPERM), DENY(fsconfig, EPERM),
 		DENY(open_by_handle_at, EPERM), DENY(name_to_handle_at, EPERM),
+		/* Where on the host a target lies, and what the kernel logs, is not the user's business. */
+		DENY(statmount, EPERM), DENY(listmount, EPERM), DENY(syslog, EPERM),
 
 		/* internal-sftp runs inside sshd's child: a sealed session starts no program, whatever sshd_config says. */
 		DENY(execve, EACCES), DENY(execveat, EACCES),

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,6 +43,7 @@
  * step's is lost, so no hook relies on another's but to refuse. */
 struct state {
 	bool foreign, ours;      /* what this login's user was seen to be: not Berth's, or Berth's */
+	bool passed_on;          /* the auth step left the user to the modules after us; libpam holds setcred to that */
 	pid_t monitor;           /* the process whose setcred was seen first, as root with root's group */
 	bool refused;            /* open_session refused: the child must not go on */
 	bool registered;
@@ -139,11 +141,16 @@ whose(struct hook *hook)
 
 	if (hook->state == NULL)
 		return OWNER_UNKNOWN;
-	if (getpwnam_r(hook->user, &hook->entry, hook->entry_memory, sizeof(hook->entry_memory), &found) != 0 || found == NULL)
+	if (getpwnam_r(hook->user, &hook->entry, hook->entry_memory, sizeof(hook->entry_memory), &found) != 0 ||
+	    found == NULL) {
+		/* libc may have left somebody else's line there. */
+		memset(&hook->entry, 0, sizeof(hook->entry));
 		return hook->state->foreign ? OWNER_FOREIGN : OWNER_UNKNOWN;
+	}
 	if (hook->entry.pw_gecos != NULL && strcmp(hook->entry.pw_gecos, GECOS_MARKER) == 0) {
 		hook->state->ours = true;
-		return OWNER_BERTH;
+		/* The modules after us would run inside the view, as root. */
+		return hook->state->passed_on ? OWNER_UNKNOWN : OWNER_BERTH;
 	}
 	/* Once Berth's, always Berth's for this login: a local account of the same name may have been made just now. */
 	if (hook->state->ours)
@@ -161,6 +168,14 @@ refuse_line(struct hook *hook)
 		client = "-";
 	log_line(&hook->log, LOG_NOTICE, "refused user=%.100s client=%.64s reason=\"%s\"", hook->user, (const char *)client,
 	    hook->reason);
+}
+
+/* refuse_and_end: where sshd would carry on after a refusal. */
+static void __attribute__((noreturn))
+refuse_and_end(struct hook *hook)
+{
+	refuse_line(hook);
+	_exit(255);
 }
 
 static void
@@ -229,11 +244,21 @@ seal(struct hook *hook)
 		snprintf(hook->reason, sizeof(hook->reason), "setgroups: %s", strerror(errno));
 		return -1;
 	}
+	/* libc may hold a datagram socket for its own syslog(3); that could be aimed at any abstract socket of the host. */
+	closelog();
 	if (filter_install(hook->session.uid, hook->session.gid) != 0) {
 		snprintf(hook->reason, sizeof(hook->reason), "seccomp: %s", strerror(errno));
 		return -1;
 	}
 	return 0;
+}
+
+/* forget_progress: the monitor logs what stands there; from here on that is nothing that this process could write. */
+static int
+forget_progress(const struct hook *hook)
+{
+	return mmap(hook->state->progress, REASON_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+	    0) == MAP_FAILED ? -1 : 0;
 }
 
 static unsigned long
@@ -258,9 +283,10 @@ seal_or_end(struct hook *hook)
 	if (seal(hook) != 0) {
 		/* close_session then has nothing to add. */
 		hook->state->progress[0] = '\0';
-		refuse_line(hook);
-		_exit(255);
+		refuse_and_end(hook);
 	}
+	if (forget_progress(hook) != 0)
+		_exit(255);
 	took = microseconds_since(&start);
 	log_line(&hook->log, LOG_INFO, "session opened user=%s server=%s client=%s port=%u key=%s uid=%u session=%s mappings=%zu "
 	    "view_ms=%lu.%03lu", hook->user, hook->session.server_id, live->client[0] != '\0' ? live->client : "-",
@@ -288,16 +314,28 @@ stale_entry(const struct hook *hook)
 	    getegid() != hook->entry.pw_gid;
 }
 
+/* foreign: no user of ours, unless sshd's child shows that it was, or that its key is a record's. */
+static int
+foreign(struct hook *hook)
+{
+	if (in_monitor(hook->state))
+		return PAM_IGNORE;
+	if (stale_entry(hook))
+		snprintf(hook->reason, sizeof(hook->reason), "the account was replaced while it logged in");
+	else if (session_shares_name(hook->entry.pw_name != NULL ? &hook->entry : NULL, hook->user))
+		snprintf(hook->reason, sizeof(hook->reason),
+		    "a service of /etc/nsswitch.conf has an account with a record's name and Uid");
+	else
+		return PAM_IGNORE;
+	refuse_and_end(hook);
+}
+
 static int
 setcred(struct hook *hook)
 {
 	switch (whose(hook)) {
 	case OWNER_FOREIGN:
-		if (!stale_entry(hook))
-			return PAM_IGNORE;
-		snprintf(hook->reason, sizeof(hook->reason), "the account was replaced while it logged in");
-		refuse_line(hook);
-		_exit(255);
+		return foreign(hook);
 	case OWNER_UNKNOWN:
 		snprintf(hook->reason, sizeof(hook->reason), "the user can't be looked up any more");
 		refuse_line(hook);
@@ -339,7 +377,21 @@ pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
  * The monitor's hooks.
  */
 
-/* pam_sm_authenticate: a Berth user's key is sshd's business. By password or keyboard-interactive nobody gets in. */
+/*
+ * authenticate: a Berth user's key is sshd's business. By password or keyboard-interactive nobody gets in. Names that nobody
+ * has go on to the modules after us: refused here, at once, they would tell by the time it takes who has a local account.
+ */
+static int
+authenticate(struct hook *hook)
+{
+	if (hook->state == NULL)
+		return PAM_BUF_ERR;
+	if (whose(hook) == OWNER_BERTH || hook->state->ours)
+		return PAM_AUTH_ERR;
+	hook->state->passed_on = true;
+	return PAM_IGNORE;
+}
+
 EXPORT int
 pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
@@ -351,9 +403,25 @@ pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
 	(void)argv;
 	if (hook == NULL)
 		return PAM_BUF_ERR;
-	result = whose(hook) == OWNER_FOREIGN ? PAM_IGNORE : PAM_AUTH_ERR;
+	result = authenticate(hook);
 	hook_end(hook);
 	return result;
+}
+
+/* host_is_closed: pam_nologin's files. Its line comes after ours and is not asked for our users. */
+static bool
+host_is_closed(struct hook *hook)
+{
+	static const char *const files[] = { "/etc/nologin", "/run/nologin" };
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (access(files[i], F_OK) != 0 && errno == ENOENT)
+			continue;
+		snprintf(hook->reason, sizeof(hook->reason), "%s: the host is closed to logins", files[i]);
+		return true;
+	}
+	return false;
 }
 
 static int
@@ -369,7 +437,8 @@ account(struct hook *hook)
 	case OWNER_BERTH:
 		break;
 	}
-	if (find_session(hook, &not_yet) == 0 && targets_check(&hook->config, &hook->session, hook->reason) == 0)
+	if (!host_is_closed(hook) && find_session(hook, &not_yet) == 0 &&
+	    targets_check(&hook->config, &hook->session, hook->reason) == 0)
 		return PAM_SUCCESS;
 	refuse_line(hook);
 	return PAM_PERM_DENIED;
@@ -426,16 +495,14 @@ open_session(struct hook *hook)
 		return PAM_IGNORE;
 	case OWNER_UNKNOWN:
 		snprintf(hook->reason, sizeof(hook->reason), "the user can't be looked up any more");
-		refuse_line(hook);
-		_exit(255);
+		refuse_and_end(hook);
 	case OWNER_BERTH:
 		break;
 	}
 	if (hook->state->monitor != getpid()) {
 		/* An earlier line of the stack kept our setcred from running: the child would not be sealed by it either. */
 		snprintf(hook->reason, sizeof(hook->reason), "the PAM stack passed over pam_berth's auth line; it must be the first one");
-		refuse_line(hook);
-		_exit(255);
+		refuse_and_end(hook);
 	}
 	if (find_session_by_key(hook) != 0) {
 		hook->state->refused = true;

@@ -7,6 +7,8 @@
 #include "common/host/passwd_file.h"
 #include "pam_module/session.h"
 
+/* In the logins of users who aren't Berth's. */
+#define SHARES_TIMEOUT_MS 1000
 /* Longer than any answer from a healthy agent takes, shorter than a person's patience. */
 #define ASK_TIMEOUT_MS 5000
 
@@ -221,6 +223,33 @@ session_free(struct session *session)
 	free(session->mappings);
 	free(session->answer);
 	memset(session, 0, sizeof(*session));
+}
+
+bool
+session_shares_name(const struct passwd *entry, const char *name)
+{
+	uint8_t question[4 + USER_NAME_MAX], answer[4 + USER_NAME_MAX + 4 + 4 + 4 + PATH_BYTES_MAX];
+	char found[USER_NAME_MAX + 1];
+	bool name_taken, uid_taken;
+	struct wire_out request;
+	struct wire_in in;
+	size_t length;
+	uint32_t uid;
+
+	if (entry != NULL)
+		name = entry->pw_name; /* as sshd gives it to the keys command, whatever the client wrote */
+	if (!user_name_valid(name))
+		return false;
+	if (passwd_file_find(name, ID_NONE, &name_taken, &uid_taken) == 0 && name_taken)
+		return false;
+	wire_out_init(&request, question, sizeof(question));
+	wire_put_string(&request, name);
+	if (agent_ask(WIRE_PASSWD_BY_NAME, &request, answer, sizeof(answer), &length, SHARES_TIMEOUT_MS) != WIRE_OK)
+		return false;
+	wire_in_init(&in, answer, length);
+	wire_get_string(&in, found, USER_NAME_MAX);
+	uid = wire_get_u32(&in);
+	return in.bad || entry == NULL || uid == entry->pw_uid;
 }
 
 /* copy_word: one word of SSH_AUTH_INFO_0; returns where it ended, or NULL when it is empty or longer than max. */

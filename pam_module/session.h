@@ -47,6 +47,13 @@ int session_ask(struct session *session, const struct config *config, const stru
     const struct session_key *key, char *reason);
 void session_free(struct session *session);
 
+/*
+ * session_shares_name: whether the agent has a record with the name and uid of an account that isn't Berth's, nor in
+ * /etc/passwd: it comes from LDAP or the like, which was asked first. sshd then takes the record's keys for that account's.
+ * entry may be NULL (it can't be looked up any more): the name alone decides. At most a second; false when there is no agent.
+ */
+bool session_shares_name(const struct passwd *entry, const char *name);
+
 /* session_key_parse: the key from SSH_AUTH_INFO_0 ("publickey TYPE BASE64", a line each method). False when there is
  * none, or anything but that in it. NULL is allowed. */
 bool session_key_parse(struct session_key *key, const char *auth_info);

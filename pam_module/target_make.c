@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -30,7 +31,7 @@ only_root_writes(int directory)
 static int
 make_as_root(int parent, const char *name, bool last, const struct session *session)
 {
-	int fd, failed;
+	int fd, failed, error;
 
 	if (mkdirat(parent, name, 0700) != 0)
 		return errno == EEXIST ? 0 : -1;
@@ -39,7 +40,13 @@ make_as_root(int parent, const char *name, bool last, const struct session *sess
 		return -1;
 	failed = (last && fchown(fd, session->uid, session->gid) != 0) || fchmod(fd, last ? 0750 : 0755) != 0;
 	close(fd);
-	return failed ? -1 : 0;
+	if (!failed)
+		return 0;
+	/* Left behind, it would be found at the next login, and be root's for good. */
+	error = errno;
+	unlinkat(parent, name, AT_REMOVEDIR);
+	errno = error;
+	return -1;
 }
 
 /* make_missing: one component below `parent`, which isn't there. Root outside its own directories: EACCES. */
@@ -152,9 +159,10 @@ become_user(const struct session *session)
 
 	for (i = 0; i < session->secondary_gid_count; i++)
 		groups[i] = session->secondary_gids[i];
+	/* Not to be traced by the user's other processes, whatever fs.suid_dumpable says: root believes what it sends. */
 	return setgroups(session->secondary_gid_count, groups) != 0 ||
 	    setresgid(session->gid, session->gid, session->gid) != 0 ||
-	    setresuid(session->uid, session->uid, session->uid) != 0 ? -1 : 0;
+	    setresuid(session->uid, session->uid, session->uid) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ? -1 : 0;
 }
 
 void

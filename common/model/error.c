@@ -67,6 +67,12 @@ api_fail_resource(struct api_error *error, enum api_code code, const char *resou
 	return -1;
 }
 
+int
+api_fail_memory(struct api_error *error)
+{
+	return api_fail(error, API_UNAVAILABLE, "Out of memory");
+}
+
 const char *
 api_error_name(enum api_code code)
 {

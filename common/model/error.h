@@ -21,8 +21,8 @@ enum api_code {
 
 struct api_error {
 	enum api_code code;
-	char message[4096];
-	char resource[160];      /* NOT_FOUND and EXISTS: which one */
+	char message[4096];      /* one line of UTF-8, without control characters */
+	char resource[160];      /* NOT_FOUND and EXISTS: which one; else "" */
 	char resource_type[32];  /* "Server", "User", "SshPublicKey" */
 };
 
@@ -30,6 +30,8 @@ struct api_error {
 int api_fail(struct api_error *error, enum api_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* api_fail_resource: the same for NOT_FOUND ("Unknown user") and EXISTS, with resource and type. Returns -1. */
 int api_fail_resource(struct api_error *error, enum api_code code, const char *resource_type, const char *resource);
+/* api_fail_memory: API_UNAVAILABLE, for an allocation that failed. Returns -1. */
+int api_fail_memory(struct api_error *error);
 /* api_error_name: "ResourceNotFoundException" … */
 const char *api_error_name(enum api_code code);
 

@@ -311,7 +311,7 @@ keys_parse(const char *body, unsigned min_rsa_bits, struct ssh_key *key, struct 
 		goto fail;
 	}
 	if (key->body == NULL)
-		return api_fail(error, API_UNAVAILABLE, "Out of memory");
+		return api_fail_memory(error);
 	type_length = strcspn(key->body, " ");
 	if (type_length <= KEY_TYPE_MAX)
 		snprintf(key->type, sizeof(key->type), "%.*s", (int)type_length, key->body);
@@ -323,7 +323,7 @@ keys_parse(const char *body, unsigned min_rsa_bits, struct ssh_key *key, struct 
 	base64 = key->body + type_length + 1;
 	key->base64 = strndup(base64, strcspn(base64, " "));
 	if (key->base64 == NULL) {
-		api_fail(error, API_UNAVAILABLE, "Out of memory");
+		api_fail_memory(error);
 		goto fail;
 	}
 	if (check_key(type, key->base64, min_rsa_bits, body, error) == 0)

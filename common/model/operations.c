@@ -18,12 +18,6 @@
 typedef int operation_run(const struct operation_context *context, const cJSON *request, cJSON **response,
     struct api_error *error);
 
-static int
-out_of_memory(struct api_error *error)
-{
-	return api_fail(error, API_UNAVAILABLE, "Out of memory");
-}
-
 /* A response of string members: name, value, name, value … NULL. */
 static int
 respond(cJSON **response, struct api_error *error, const char *const *members)
@@ -35,7 +29,7 @@ respond(cJSON **response, struct api_error *error, const char *const *members)
 			*response = NULL;
 		}
 	}
-	return *response == NULL ? out_of_memory(error) : 0;
+	return *response == NULL ? api_fail_memory(error) : 0;
 }
 
 /* Adds item to response, which owns it either way. Returns 0, or -1 when either is NULL or memory is out. */
@@ -137,11 +131,11 @@ invalid:
 /* A page while it fills. One more than it holds is asked for: only then there is a next one. */
 struct page {
 	const struct operation_context *context;
-	const char *server_id;
+	const char *server_id; /* NULL for a list of servers */
 	cJSON *list;
 	size_t room;
-	bool more;
-	bool failed;
+	bool more;   /* there is a next page */
+	bool failed; /* *error is set */
 	char last[USER_NAME_MAX + 1];
 	struct api_error *error;
 };
@@ -154,13 +148,17 @@ page_size(const cJSON *request)
 	return most == NULL ? PAGE_MAX : (size_t)most->valueint;
 }
 
+/* Takes item over; NULL is one that could not be made, for the reason in the page's *error. */
 static int
 page_add(struct page *page, const char *key, cJSON *item)
 {
-	if (item == NULL || !cJSON_AddItemToArray(page->list, item)) {
+	page->failed = item == NULL;
+	if (page->failed)
+		return 1;
+	if (!cJSON_AddItemToArray(page->list, item)) {
 		cJSON_Delete(item);
-		out_of_memory(page->error);
 		page->failed = true;
+		api_fail_memory(page->error);
 		return 1;
 	}
 	snprintf(page->last, sizeof(page->last), "%s", key);
@@ -184,16 +182,30 @@ static int
 visit_server(void *context, const struct server_record *server)
 {
 	struct page *page = context;
-	cJSON *item;
 
 	page->more = page->room == 0;
 	if (page->more)
 		return 1;
-	item = record_json_listed_server(server, page->context->config, page->error);
-	if (item != NULL)
-		return page_add(page, server->server_id, item);
-	page->failed = true;
-	return 1;
+	return page_add(page, server->server_id, record_json_listed_server(server, page->context->config, page->error));
+}
+
+/* Ends the walk that filled the page, and makes its response. kind: of the token, when there is a next page. */
+static int
+page_respond(struct page *page, int walked, const char *kind, const char *list_name, cJSON **response)
+{
+	cJSON *list = page->list;
+
+	if (walked == -1 || page->failed) {
+		cJSON_Delete(list);
+		return -1;
+	}
+	*response = cJSON_CreateObject();
+	if (*response == NULL || (page->more && make_token(*response, kind, page->last) == -1) ||
+	    (page->server_id != NULL && cJSON_AddStringToObject(*response, "ServerId", page->server_id) == NULL)) {
+		cJSON_Delete(list);
+		return api_fail_memory(page->error);
+	}
+	return respond_with(*response, list_name, list) == 0 ? 0 : api_fail_memory(page->error);
 }
 
 static int
@@ -214,7 +226,7 @@ create_user(const struct operation_context *context, const cJSON *request, cJSON
 		user.keys = malloc(sizeof(key));
 		if (user.keys == NULL) {
 			record_free_key(&key);
-			out_of_memory(error);
+			api_fail_memory(error);
 			goto out;
 		}
 		user.keys[0] = key;
@@ -228,6 +240,15 @@ out:
 	return result;
 }
 
+/* A store_merge_user; its context is the operation's. */
+static int
+merge_user(const void *context, const struct user_change *change, struct user_record *user, struct api_error *error)
+{
+	const struct operation_context *operation = context;
+
+	return rules_merge_user(change, operation->config, user, error);
+}
+
 static int
 update_user(const struct operation_context *context, const cJSON *request, cJSON **response, struct api_error *error)
 {
@@ -238,7 +259,7 @@ update_user(const struct operation_context *context, const cJSON *request, cJSON
 	    rules_check_members(&change.values, context->config, error) == 0 &&
 	    respond(response, error,
 	        (const char *const[]){ "ServerId", change.server_id, "UserName", change.user_name, NULL }) == 0)
-		result = store_update_user(context->store, &change, rules_merge_user, error);
+		result = store_update_user(context->store, &change, merge_user, context, error);
 	record_free_user(&change.values);
 	return result;
 }
@@ -258,7 +279,7 @@ describe_user(const struct operation_context *context, const cJSON *request, cJS
 		cJSON_Delete(described);
 		return -1;
 	}
-	return respond_with(*response, "User", described) == 0 ? 0 : out_of_memory(error);
+	return respond_with(*response, "User", described) == 0 ? 0 : api_fail_memory(error);
 }
 
 static int
@@ -274,28 +295,17 @@ list_users(const struct operation_context *context, const cJSON *request, cJSON 
 {
 	struct page page = { .context = context, .room = page_size(request), .error = error };
 	char kind[SERVER_ID_LENGTH + 8], after[USER_NAME_MAX + 1];
-	int result;
+	int walked;
 
 	page.server_id = record_json_string(request, "ServerId");
 	snprintf(kind, sizeof(kind), "u %s", page.server_id);
 	if (read_token(request, kind, pattern_user_name, after, sizeof(after), error) == -1)
 		return -1;
-	page.list = cJSON_CreateArray();
-	if (page.list == NULL)
-		return out_of_memory(error);
-	result = store_list_users(context->store, page.server_id, after[0] == '\0' ? NULL : after, page.room + 1, visit_user,
+	if ((page.list = cJSON_CreateArray()) == NULL)
+		return api_fail_memory(error);
+	walked = store_list_users(context->store, page.server_id, after[0] == '\0' ? NULL : after, page.room + 1, visit_user,
 	    &page, error);
-	if (result == -1 || page.failed) {
-		cJSON_Delete(page.list);
-		return -1;
-	}
-	*response = cJSON_CreateObject();
-	if (*response == NULL || (page.more && make_token(*response, kind, page.last) == -1) ||
-	    cJSON_AddStringToObject(*response, "ServerId", page.server_id) == NULL) {
-		cJSON_Delete(page.list);
-		return out_of_memory(error);
-	}
-	return respond_with(*response, "Users", page.list) == 0 ? 0 : out_of_memory(error);
+	return page_respond(&page, walked, kind, "Users", response);
 }
 
 static int
@@ -355,7 +365,7 @@ describe_server(const struct operation_context *context, const cJSON *request, c
 	if (described == NULL)
 		return -1;
 	*response = cJSON_CreateObject();
-	return respond_with(*response, "Server", described) == 0 ? 0 : out_of_memory(error);
+	return respond_with(*response, "Server", described) == 0 ? 0 : api_fail_memory(error);
 }
 
 static int
@@ -363,25 +373,15 @@ list_servers(const struct operation_context *context, const cJSON *request, cJSO
 {
 	struct page page = { .context = context, .room = page_size(request), .error = error };
 	char after[SERVER_ID_LENGTH + 1];
-	int result;
+	int walked;
 
 	if (read_token(request, "s", pattern_server_id, after, sizeof(after), error) == -1)
 		return -1;
-	page.list = cJSON_CreateArray();
-	if (page.list == NULL)
-		return out_of_memory(error);
-	result = store_list_servers(context->store, after[0] == '\0' ? NULL : after, page.room + 1, visit_server, &page,
+	if ((page.list = cJSON_CreateArray()) == NULL)
+		return api_fail_memory(error);
+	walked = store_list_servers(context->store, after[0] == '\0' ? NULL : after, page.room + 1, visit_server, &page,
 	    error);
-	if (result == -1 || page.failed) {
-		cJSON_Delete(page.list);
-		return -1;
-	}
-	*response = cJSON_CreateObject();
-	if (*response == NULL || (page.more && make_token(*response, "s", page.last) == -1)) {
-		cJSON_Delete(page.list);
-		return out_of_memory(error);
-	}
-	return respond_with(*response, "Servers", page.list) == 0 ? 0 : out_of_memory(error);
+	return page_respond(&page, walked, "s", "Servers", response);
 }
 
 static const struct operation {
@@ -412,13 +412,7 @@ find_operation(const char *name)
 	return NULL;
 }
 
-int
-operation_exists(const char *name)
-{
-	return find_operation(name) != NULL;
-}
-
-int
+bool
 operation_makes_store(const char *name)
 {
 	const struct operation *operation = find_operation(name);

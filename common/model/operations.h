@@ -1,9 +1,9 @@
 /*
- * The Transfer API's operations: a request as JSON in, a response as JSON out. `berth admin` builds the request from flags; an API
- * server passes on what it was sent. All rules hold here, so that no caller can forget one.
+ * The Transfer API's operations: a request as JSON in, a response as JSON out. `berth admin` builds the request from flags;
+ * an API server passes on what it was sent. All rules hold here, so that no caller can forget one.
  *
  *   shapes.c       one table: every member's type, length, range, pattern, enum (Transfer's own shapes)
- *   rules.c        what a record must mean (DESIGN.md section 6)
+ *   rules.c        what a record must mean
  *   keys.c         SSH public keys, on libssh
  *   record_json.c  a record from and to JSON
  *   operations.c   one function an operation
@@ -12,6 +12,7 @@
 #define BERTH_OPERATIONS_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 
 #include "common/host/config.h"
 #include "common/model/error.h"
@@ -29,12 +30,12 @@ struct operation_context {
 int operation_call(const struct operation_context *context, const char *name, const cJSON *request, cJSON **response,
     struct api_error *error);
 
-/* operation_parse: a request body to JSON, strictly: refuses what cJSON lets through (bytes left over, invalid UTF-8, \u0000,
- * a member twice, nesting beyond what any shape has). */
+/* operation_parse: a request body to JSON, strictly: refuses what cJSON lets through (bytes left over, invalid UTF-8,
+ * \u0000, a member twice, nesting beyond what any shape has). The caller frees it; NULL with *error (API_SERIALIZATION, or
+ * API_UNAVAILABLE when memory is out). */
 cJSON *operation_parse(const char *text, size_t length, struct api_error *error);
 
-/* operation_exists, operation_makes_store: whether the operation is known; whether it may make a new store (CreateServer). */
-int operation_exists(const char *name);
-int operation_makes_store(const char *name);
+/* operation_makes_store: whether the operation may make a new store, as CreateServer does; false for an unknown one. */
+bool operation_makes_store(const char *name);
 
 #endif

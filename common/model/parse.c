@@ -207,7 +207,7 @@ check_names(const cJSON *object, struct api_error *error)
 		return 0;
 	names = calloc(count, sizeof(*names));
 	if (names == NULL)
-		return api_fail(error, API_UNAVAILABLE, "Out of memory");
+		return api_fail_memory(error);
 	cJSON_ArrayForEach(member, object)
 		names[i++] = member->string;
 	qsort(names, count, sizeof(*names), compare_names);
@@ -240,7 +240,7 @@ operation_parse(const char *text, size_t length, struct api_error *error)
 
 	scanner.start = scanner.at = malloc(length + 1);
 	if (scanner.start == NULL) {
-		api_fail(error, API_UNAVAILABLE, "Out of memory");
+		api_fail_memory(error);
 		return NULL;
 	}
 	memcpy(scanner.start, text, length);

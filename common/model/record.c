@@ -3,6 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *
+record_home_type_name(enum home_type type)
+{
+	switch (type) {
+	case HOME_PATH:
+		return "PATH";
+	case HOME_LOGICAL:
+		return "LOGICAL";
+	case HOME_NOT_GIVEN:
+		break;
+	}
+	return NULL;
+}
+
 static void
 free_tags(struct tag *tags, size_t count)
 {

@@ -1,8 +1,8 @@
 /*
  * The record: a server's and a user's data as Berth keeps it, in the Transfer API's terms.
  *
- * Ownership: a record owns all that its pointers lead to; record_free_*() releases it. NULL and has_* = false mean "not given",
- * which is kept apart from empty: DescribeUser leaves out what was not given.
+ * Ownership: a record owns all that its pointers lead to; record_free_*() releases it. NULL and has_* = false mean "not
+ * given": DescribeUser leaves out what was not given. An empty string clears a member, so it is NULL here, too.
  */
 #ifndef BERTH_RECORD_H
 #define BERTH_RECORD_H
@@ -64,10 +64,13 @@ struct server_record {
 	char server_id[SERVER_ID_LENGTH + 1];
 	bool online;
 	size_t user_count; /* filled in by the store when it describes or lists */
-	char *settings;    /* JSON object: what CreateServer was given and DescribeServer echoes (Domain, EndpointType, Protocols …) */
+	char *settings;    /* JSON object: what DescribeServer echoes of CreateServer (Domain, EndpointType, Protocols …) */
 	struct tag *tags;
 	size_t tag_count;
 };
+
+/* record_home_type_name: "PATH", "LOGICAL", or NULL for HOME_NOT_GIVEN. */
+const char *record_home_type_name(enum home_type type);
 
 void record_free_user(struct user_record *user); /* the struct itself is the caller's */
 void record_free_server(struct server_record *server);

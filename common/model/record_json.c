@@ -12,12 +12,6 @@ static const char *const SETTINGS_BEFORE_ID[] = { "Domain", "EndpointType", "Ide
 static const char *const SETTINGS_AFTER_COUNT[] = { "StructuredLogDestinations", NULL };
 static const char *const SETTINGS_LISTED[] = { "Domain", "IdentityProviderType", "EndpointType", "LoggingRole", NULL };
 
-static int
-out_of_memory(struct api_error *error)
-{
-	return api_fail(error, API_UNAVAILABLE, "Out of memory");
-}
-
 const cJSON *
 record_json_member(const cJSON *object, const char *name)
 {
@@ -41,7 +35,7 @@ read_string(const cJSON *object, const char *name, char **to, struct api_error *
 	if (text == NULL || text[0] == '\0')
 		return 0;
 	*to = strdup(text);
-	return *to == NULL ? out_of_memory(error) : 0;
+	return *to == NULL ? api_fail_memory(error) : 0;
 }
 
 static enum home_type
@@ -77,7 +71,7 @@ read_mappings(const cJSON *list, struct mapping **mappings, size_t *count, struc
 		return 0;
 	*mappings = calloc(size, sizeof(**mappings));
 	if (*mappings == NULL)
-		return out_of_memory(error);
+		return api_fail_memory(error);
 	cJSON_ArrayForEach(item, list)
 		if (read_mapping(item, &(*mappings)[(*count)++], error) == -1)
 			return -1;
@@ -108,13 +102,13 @@ read_tags(const cJSON *list, struct tag **tags, size_t *count, struct api_error 
 		return 0;
 	*tags = calloc(size, sizeof(**tags));
 	if (*tags == NULL)
-		return out_of_memory(error);
+		return api_fail_memory(error);
 	cJSON_ArrayForEach(item, list) {
 		tag = &(*tags)[(*count)++];
 		tag->key = strdup(record_json_string(item, "Key"));
 		tag->value = strdup(record_json_string(item, "Value"));
 		if (tag->key == NULL || tag->value == NULL)
-			return out_of_memory(error);
+			return api_fail_memory(error);
 	}
 	return 0;
 }
@@ -283,14 +277,6 @@ add_arn(cJSON *object, const struct config *config, const char *kind, const char
 	return add_string(object, "Arn", arn);
 }
 
-static const char *
-home_type_name(enum home_type type)
-{
-	if (type == HOME_NOT_GIVEN)
-		return NULL;
-	return type == HOME_LOGICAL ? "LOGICAL" : "PATH";
-}
-
 /* Returns object when all went well; else frees it. */
 static cJSON *
 finished(cJSON *object, bool well, struct api_error *error)
@@ -298,7 +284,7 @@ finished(cJSON *object, bool well, struct api_error *error)
 	if (well)
 		return object;
 	cJSON_Delete(object);
-	out_of_memory(error);
+	api_fail_memory(error);
 	return NULL;
 }
 
@@ -312,7 +298,7 @@ record_json_described_user(const struct user_record *user, const struct config *
 	    add_string(object, "HomeDirectory", user->home_directory) &&
 	    (user->mapping_count == 0 ||
 	    add_item(object, "HomeDirectoryMappings", write_mappings(user->mappings, user->mapping_count))) &&
-	    add_string(object, "HomeDirectoryType", home_type_name(user->home_type)) &&
+	    add_string(object, "HomeDirectoryType", record_home_type_name(user->home_type)) &&
 	    add_string(object, "Policy", user->policy) &&
 	    (!user->has_profile || add_item(object, "PosixProfile", write_profile(&user->profile))) &&
 	    add_string(object, "Role", user->role) &&
@@ -331,7 +317,7 @@ record_json_listed_user(const char *server_id, const struct listed_user *user, c
 
 	well = object != NULL && add_arn(object, config, "user", server_id, user->user_name) &&
 	    add_string(object, "HomeDirectory", user->home_directory) &&
-	    add_string(object, "HomeDirectoryType", home_type_name(user->home_type)) &&
+	    add_string(object, "HomeDirectoryType", record_home_type_name(user->home_type)) &&
 	    add_string(object, "Role", user->role) &&
 	    add_number(object, "SshPublicKeyCount", (double)user->key_count) &&
 	    add_string(object, "UserName", user->user_name);
@@ -345,6 +331,9 @@ add_settings(cJSON *object, const cJSON *settings, const char *const *names)
 
 	for (; *names != NULL; names++) {
 		member = record_json_member(settings, *names);
+		/* An empty string is as good as none. */
+		if (cJSON_IsString(member) && member->valuestring[0] == '\0')
+			continue;
 		if (member != NULL && !add_item(object, *names, cJSON_Duplicate(member, 1)))
 			return false;
 	}
@@ -359,6 +348,8 @@ parse_settings(const struct server_record *server, struct api_error *error)
 
 	if (cJSON_IsObject(settings))
 		return settings;
+	if (settings == NULL && error->code == API_UNAVAILABLE)
+		return NULL;
 	cJSON_Delete(settings);
 	api_fail(error, API_INTERNAL, "The store's settings of server %s are no JSON object: was the file edited?",
 	    server->server_id);
@@ -393,46 +384,41 @@ record_json_read_server(const cJSON *request, struct server_record *server, stru
 		server->settings = cJSON_PrintUnformatted(settings);
 	cJSON_Delete(settings);
 	if (server->settings == NULL)
-		return out_of_memory(error);
+		return api_fail_memory(error);
 	return read_tags(record_json_member(request, "Tags"), &server->tags, &server->tag_count, error);
+}
+
+/* A server as DescribeServer shows it (whole), or as an item of a list. */
+static cJSON *
+write_server(const struct server_record *server, bool whole, const struct config *config, struct api_error *error)
+{
+	cJSON *settings = parse_settings(server, error), *object;
+	bool well;
+
+	if (settings == NULL)
+		return NULL;
+	object = cJSON_CreateObject();
+	well = object != NULL && add_arn(object, config, "server", server->server_id, NULL) &&
+	    add_settings(object, settings, whole ? SETTINGS_BEFORE_ID : SETTINGS_LISTED) &&
+	    add_string(object, "ServerId", server->server_id) &&
+	    add_string(object, "State", server->online ? "ONLINE" : "OFFLINE") &&
+	    (!whole || server->tag_count == 0 || add_item(object, "Tags", write_tags(server->tags, server->tag_count))) &&
+	    add_number(object, "UserCount", (double)server->user_count) &&
+	    (!whole || add_settings(object, settings, SETTINGS_AFTER_COUNT));
+	cJSON_Delete(settings);
+	return finished(object, well, error);
 }
 
 cJSON *
 record_json_described_server(const struct server_record *server, const struct config *config, struct api_error *error)
 {
-	cJSON *settings = parse_settings(server, error), *object;
-	bool well;
-
-	if (settings == NULL)
-		return NULL;
-	object = cJSON_CreateObject();
-	well = object != NULL && add_arn(object, config, "server", server->server_id, NULL) &&
-	    add_settings(object, settings, SETTINGS_BEFORE_ID) &&
-	    add_string(object, "ServerId", server->server_id) &&
-	    add_string(object, "State", server->online ? "ONLINE" : "OFFLINE") &&
-	    (server->tag_count == 0 || add_item(object, "Tags", write_tags(server->tags, server->tag_count))) &&
-	    add_number(object, "UserCount", (double)server->user_count) &&
-	    add_settings(object, settings, SETTINGS_AFTER_COUNT);
-	cJSON_Delete(settings);
-	return finished(object, well, error);
+	return write_server(server, true, config, error);
 }
 
 cJSON *
 record_json_listed_server(const struct server_record *server, const struct config *config, struct api_error *error)
 {
-	cJSON *settings = parse_settings(server, error), *object;
-	bool well;
-
-	if (settings == NULL)
-		return NULL;
-	object = cJSON_CreateObject();
-	well = object != NULL && add_arn(object, config, "server", server->server_id, NULL) &&
-	    add_settings(object, settings, SETTINGS_LISTED) &&
-	    add_string(object, "ServerId", server->server_id) &&
-	    add_string(object, "State", server->online ? "ONLINE" : "OFFLINE") &&
-	    add_number(object, "UserCount", (double)server->user_count);
-	cJSON_Delete(settings);
-	return finished(object, well, error);
+	return write_server(server, false, config, error);
 }
 
 char *

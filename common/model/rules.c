@@ -13,12 +13,6 @@
 /* HomeDirectory and Target, after ${Transfer:UserName} is expanded. */
 #define PATH_CHARACTERS_MAX 1024
 
-static int
-out_of_memory(struct api_error *error)
-{
-	return api_fail(error, API_UNAVAILABLE, "Out of memory");
-}
-
 int
 rules_check_name(const char *user_name, struct api_error *error)
 {
@@ -42,25 +36,26 @@ variable_length(const char *text)
 	return strlen(OPEN) + strlen(REST);
 }
 
-/* path with each variable replaced, malloc'ed. */
-static char *
-expand(const char *path, const char *user_name)
+char *
+rules_expand(const char *path, const char *user_name)
 {
-	size_t name_length = strlen(user_name), length;
-	/* A name of 100 bytes in place of 20. */
-	char *expanded = malloc(strlen(path) * (USER_NAME_MAX / 20 + 1) + 1), *to = expanded;
+	size_t name_length = strlen(user_name), size = 1, length;
+	const char *from;
+	char *expanded, *to;
 
+	for (from = path; *from != '\0'; from += length > 0 ? length : 1) {
+		length = variable_length(from);
+		size += length > 0 ? name_length : 1;
+	}
+	expanded = to = malloc(size);
 	if (expanded == NULL)
 		return NULL;
-	while (*path != '\0') {
-		length = variable_length(path);
-		if (length == 0) {
-			*to++ = *path++;
-			continue;
-		}
-		memcpy(to, user_name, name_length);
-		to += name_length;
-		path += length;
+	for (from = path; *from != '\0'; from += length > 0 ? length : 1) {
+		length = variable_length(from);
+		if (length > 0)
+			to = mempcpy(to, user_name, name_length);
+		else
+			*to++ = *from;
 	}
 	*to = '\0';
 	return expanded;
@@ -105,11 +100,11 @@ check_path(const char *member, const char *path, struct api_error *error)
 static int
 check_storage_path(const char *member, char **path, const char *user_name, struct api_error *error)
 {
-	char *expanded = expand(*path, user_name);
+	char *expanded = rules_expand(*path, user_name);
 	size_t characters;
 
 	if (expanded == NULL)
-		return out_of_memory(error);
+		return api_fail_memory(error);
 	free(*path);
 	*path = expanded;
 	if (!text_is_utf8(expanded, strlen(expanded), &characters) || characters > PATH_CHARACTERS_MAX)
@@ -126,6 +121,8 @@ check_mapping(struct mapping *mapping, size_t index, const char *user_name, stru
 	snprintf(member, sizeof(member), "HomeDirectoryMappings, Entry of mapping %zu", index + 1);
 	if (check_path(member, mapping->entry, error) == -1)
 		return -1;
+	if (mapping->type == MAPPING_FILE && strcmp(mapping->entry, "/") == 0)
+		return bad_path(error, member, mapping->entry, "is the root, which can't be of Type FILE");
 	snprintf(member, sizeof(member), "HomeDirectoryMappings, Target of mapping %zu", index + 1);
 	if (check_storage_path(member, &mapping->target, user_name, error) == -1)
 		return -1;
@@ -141,7 +138,9 @@ check_policy(const char *policy, struct api_error *error)
 	cJSON *parsed = operation_parse(policy, strlen(policy), &why);
 	int result = 0;
 
-	if (!cJSON_IsObject(parsed))
+	if (parsed == NULL && why.code == API_UNAVAILABLE)
+		result = api_fail_memory(error);
+	else if (!cJSON_IsObject(parsed))
 		result = api_fail(error, API_INVALID_REQUEST, "Policy: must be a JSON object; %.200s", why.message);
 	cJSON_Delete(parsed);
 	return result;
@@ -180,7 +179,7 @@ check_mappings_size(const struct user_record *user, struct api_error *error)
 	size_t length;
 
 	if (json == NULL)
-		return out_of_memory(error);
+		return api_fail_memory(error);
 	length = strlen(json);
 	cJSON_free(json);
 	if (length > MAPPINGS_JSON_MAX)
@@ -273,7 +272,7 @@ check_entries(const struct user_record *user, struct api_error *error)
 	size_t i;
 
 	if (sorted == NULL)
-		return out_of_memory(error);
+		return api_fail_memory(error);
 	for (i = 0; i < user->mapping_count; i++)
 		sorted[i] = &user->mappings[i];
 	qsort(sorted, user->mapping_count, sizeof(*sorted), compare_entries);
@@ -326,7 +325,7 @@ replace_string(char **to, const char *from, struct api_error *error)
 {
 	free(*to);
 	*to = from == NULL ? NULL : strdup(from);
-	return from != NULL && *to == NULL ? out_of_memory(error) : 0;
+	return from != NULL && *to == NULL ? api_fail_memory(error) : 0;
 }
 
 static void
@@ -348,14 +347,14 @@ replace_mappings(struct user_record *user, const struct user_record *values, str
 		return 0;
 	user->mappings = calloc(values->mapping_count, sizeof(*user->mappings));
 	if (user->mappings == NULL)
-		return out_of_memory(error);
+		return api_fail_memory(error);
 	for (i = 0; i < values->mapping_count; i++) {
 		copy = &user->mappings[user->mapping_count++];
 		copy->type = values->mappings[i].type;
 		copy->entry = strdup(values->mappings[i].entry);
 		copy->target = strdup(values->mappings[i].target);
 		if (copy->entry == NULL || copy->target == NULL)
-			return out_of_memory(error);
+			return api_fail_memory(error);
 	}
 	return 0;
 }
@@ -382,7 +381,8 @@ merge_home_type(const struct user_change *change, struct user_record *user)
 }
 
 int
-rules_merge_user(const struct user_change *change, struct user_record *user, struct api_error *error)
+rules_merge_user(const struct user_change *change, const struct config *config, struct user_record *user,
+    struct api_error *error)
 {
 	const struct user_record *values = &change->values;
 
@@ -399,6 +399,8 @@ rules_merge_user(const struct user_change *change, struct user_record *user, str
 		user->has_profile = values->has_profile;
 		user->profile = values->profile;
 	}
+	if (rules_check_members(user, config, error) == -1)
+		return -1;
 	return rules_check_user(user, error);
 }
 

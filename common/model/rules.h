@@ -17,15 +17,20 @@
 /* rules_check_name: for a user that is to be created. */
 int rules_check_name(const char *user_name, struct api_error *error);
 
+/* rules_expand: path with each ${Transfer:UserName} (any case of "Transfer") replaced; any length of name will do. The
+ * caller frees it; NULL when memory is out. */
+char *rules_expand(const char *path, const char *user_name);
+
 /* rules_check_members: each given member by itself, and ${Transfer:UserName} expanded in place. */
 int rules_check_members(struct user_record *user, const struct config *config, struct api_error *error);
 
 /* rules_check_user: the members of a whole record with each other. Its members have been checked. */
 int rules_check_user(const struct user_record *user, struct api_error *error);
 
-/* rules_merge_user: applies the change, as UpdateUser does, and checks the result. On -1 the record is half changed: throw
- * it away. It is a store_merge_user. */
-int rules_merge_user(const struct user_change *change, struct user_record *user, struct api_error *error);
+/* rules_merge_user: applies the change, whose members have been checked, as UpdateUser does, and checks all of the result:
+ * what was stored may have been edited, or the floors raised. On -1 the record is half changed: throw it away. */
+int rules_merge_user(const struct user_change *change, const struct config *config, struct user_record *user,
+    struct api_error *error);
 
 /* rules_check_tags: no key twice. */
 int rules_check_tags(const struct tag *tags, size_t count, struct api_error *error);

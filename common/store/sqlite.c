@@ -87,7 +87,7 @@ static const char SCHEMA[] =
 int
 sqlite_fail(struct sqlite_store *store, const char *doing, struct api_error *error)
 {
-	int code = sqlite3_errcode(store->db) & 0xff;
+	int code = sqlite3_errcode(store->db) & 0xff, cause = 0;
 	enum api_code verdict = API_INTERNAL;
 
 	if (code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_FULL || code == SQLITE_IOERR ||
@@ -96,7 +96,11 @@ sqlite_fail(struct sqlite_store *store, const char *doing, struct api_error *err
 		verdict = API_UNAVAILABLE;
 	if (code == SQLITE_NOTADB)
 		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store", store->path);
-	return api_fail(error, verdict, "Store %.1000s: %s: %.1000s", store->path, doing, sqlite3_errmsg(store->db));
+	/* The library's own words don't say why: a full disk, for one. */
+	if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN)
+		cause = sqlite3_system_errno(store->db);
+	return api_fail(error, verdict, "Store %.1000s: %s: %.1000s%s%s", store->path, doing, sqlite3_errmsg(store->db),
+	    cause == 0 ? "" : ": ", cause == 0 ? "" : strerror(cause));
 }
 
 static int
@@ -221,6 +225,15 @@ sqlite_row_bad(struct sqlite_row *row, int column, const char *why)
 	    row->store->path, sqlite3_column_name(row->statement, column), why);
 }
 
+void
+sqlite_row_no_memory(struct sqlite_row *row)
+{
+	if (row->bad)
+		return;
+	row->bad = true;
+	api_fail_memory(row->error);
+}
+
 const char *
 sqlite_row_text(struct sqlite_row *row, int column, size_t max)
 {
@@ -236,7 +249,7 @@ sqlite_row_text(struct sqlite_row *row, int column, size_t max)
 	text = (const char *)sqlite3_column_text(row->statement, column);
 	length = (size_t)sqlite3_column_bytes(row->statement, column);
 	if (text == NULL)
-		sqlite_row_bad(row, column, "text that memory has no room for");
+		sqlite_row_no_memory(row);
 	else if (length > max)
 		sqlite_row_bad(row, column, "more than it may");
 	else if (strlen(text) != length)
@@ -258,7 +271,7 @@ sqlite_row_dup(struct sqlite_row *row, int column, size_t max)
 		return NULL;
 	copy = strdup(text);
 	if (copy == NULL)
-		sqlite_row_bad(row, column, "text that memory has no room for");
+		sqlite_row_no_memory(row);
 	return copy;
 }
 
@@ -310,8 +323,19 @@ sqlite_close(struct store *base)
 	free(store);
 }
 
+/* A file that was removed or replaced is still there for who has it open. */
+static bool
+sqlite_moved(struct store *base)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+	int moved = 0;
+
+	return sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
+
 static const struct store_operations OPERATIONS = {
 	.close = sqlite_close,
+	.moved = sqlite_moved,
 	.create_server = sqlite_create_server,
 	.describe_server = sqlite_describe_server,
 	.list_servers = sqlite_list_servers,
@@ -330,9 +354,9 @@ static const struct store_operations OPERATIONS = {
 	.find_keys = sqlite_find_keys,
 };
 
-/* Makes the schema in a new, empty file, and leaves a file that stands by itself: no log beside it. */
+/* Makes the schema in the new, empty draft of a store, and leaves a file that stands by itself: no log beside it. */
 static int
-make_schema(const char *path, struct api_error *error)
+make_schema(const char *draft, const char *path, struct api_error *error)
 {
 	struct sqlite_store store = { .path = (char *)path };
 	char mark[96];
@@ -340,7 +364,7 @@ make_schema(const char *path, struct api_error *error)
 
 	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,
 	    SCHEMA_VERSION);
-	if (sqlite3_open_v2(path, &store.db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+	if (sqlite3_open_v2(draft, &store.db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
 	    sqlite3_exec(store.db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN", NULL, NULL, NULL) !=
 	        SQLITE_OK ||
 	    sqlite3_exec(store.db, SCHEMA, NULL, NULL, NULL) != SQLITE_OK ||
@@ -367,6 +391,38 @@ give_to_owner(int file, int directory)
 	return fchown(file, status.st_uid, status.st_gid);
 }
 
+/* The log of a store that is gone would be replayed into the new one, and bring back what it held. */
+static int
+check_no_log(const char *path, struct api_error *error)
+{
+	static const char *const SUFFIXES[] = { "-wal", "-journal" };
+	char log[PATH_MAX + 16];
+	size_t i;
+
+	for (i = 0; i < sizeof(SUFFIXES) / sizeof(*SUFFIXES); i++) {
+		snprintf(log, sizeof(log), "%s%s", path, SUFFIXES[i]);
+		/* Unless somebody has made the store meanwhile: then it is that one's. */
+		if (access(log, F_OK) == 0 && access(path, F_OK) == -1)
+			return api_fail(error, API_UNAVAILABLE, "Store %.1000s: can't be made: an earlier store's %s is "
+			    "still there; put that store back, or remove its log, too", path, log);
+	}
+	return 0;
+}
+
+/* With what the library leaves beside it when the disk is full. */
+static void
+remove_draft(const char *draft)
+{
+	static const char *const SUFFIXES[] = { "", "-journal", "-wal", "-shm" };
+	char name[PATH_MAX + 16];
+	size_t i;
+
+	for (i = 0; i < sizeof(SUFFIXES) / sizeof(*SUFFIXES); i++) {
+		snprintf(name, sizeof(name), "%s%s", draft, SUFFIXES[i]);
+		unlink(name);
+	}
+}
+
 /* Makes the file under a name of its own and links it into place whole: nobody ever sees half a store, and of two that make
  * it at once one wins. */
 static int
@@ -377,6 +433,8 @@ make_store(const char *path, struct api_error *error)
 
 	if (snprintf(draft, sizeof(draft), "%s.XXXXXX", path) >= (int)sizeof(draft))
 		return api_fail(error, API_UNAVAILABLE, "Store %.200s…: the path is too long", path);
+	if (check_no_log(path, error) == -1)
+		return -1;
 	snprintf(folder, sizeof(folder), "%s", path);
 	directory = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory != -1)
@@ -385,7 +443,7 @@ make_store(const char *path, struct api_error *error)
 		api_fail(error, API_UNAVAILABLE, "Store %.1000s: can't be made: %s", path, strerror(errno));
 		goto out;
 	}
-	if (make_schema(draft, error) == -1)
+	if (make_schema(draft, path, error) == -1)
 		goto out;
 	if ((link(draft, path) == -1 && errno != EEXIST) || fsync(directory) == -1) {
 		api_fail(error, API_UNAVAILABLE, "Store %.1000s: can't be made: %s", path, strerror(errno));
@@ -394,7 +452,7 @@ make_store(const char *path, struct api_error *error)
 	result = 0;
 out:
 	if (file != -1) {
-		unlink(draft);
+		remove_draft(draft);
 		close(file);
 	}
 	if (directory != -1)
@@ -480,6 +538,18 @@ check_file(const char *path, enum store_mode mode, struct api_error *error)
 	return api_fail(error, API_UNAVAILABLE, "Store %.1000s: no such store; the first create-server makes it", path);
 }
 
+/* open_failed: SQLite's own text says that it is so; the system's error says why. */
+static void
+open_failed(struct sqlite_store *store, struct api_error *error)
+{
+	int cause = store->db != NULL ? sqlite3_system_errno(store->db) : 0;
+
+	if (cause == 0)
+		sqlite_fail(store, "can't be opened", error);
+	else
+		api_fail(error, API_UNAVAILABLE, "Store %.1000s: can't be opened: %s", store->path, strerror(cause));
+}
+
 int
 sqlite_open(const char *path, enum store_mode mode, struct store **opened, struct api_error *error)
 {
@@ -491,11 +561,11 @@ sqlite_open(const char *path, enum store_mode mode, struct store **opened, struc
 	store = calloc(1, sizeof(*store));
 	if (store == NULL || (store->path = strdup(path)) == NULL) {
 		free(store);
-		return api_fail(error, API_UNAVAILABLE, "Store %.1000s: out of memory", path);
+		return api_fail_memory(error);
 	}
 	store->base.operations = &OPERATIONS;
 	if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		sqlite_fail(store, "can't be opened", error);
+		open_failed(store, error);
 	else if (set_up(store, mode, error) == 0) {
 		*opened = &store->base;
 		return 0;

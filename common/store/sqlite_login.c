@@ -67,8 +67,8 @@ sqlite_find_server(struct store *base, const char *server_id, bool *online, stru
 	sqlite3_stmt *statement;
 	int got;
 
-	statement = sqlite_query(store, STATEMENT_FIND_SERVER, "SELECT state = 'ONLINE' FROM servers WHERE server_id = ?1", error,
-	    "t", server_id);
+	statement = sqlite_query(store, STATEMENT_FIND_SERVER,
+	    "SELECT state = 'ONLINE' FROM servers WHERE server_id = ?1", error, "t", server_id);
 	if (statement == NULL)
 		return -1;
 	got = sqlite_step(store, statement, error);
@@ -96,33 +96,40 @@ sqlite_find_gid(struct store *base, const char *server_id, uint32_t gid, struct 
 }
 
 int
-sqlite_secondary_gids(struct store *base, const char *server_id, const char *user_name, uint32_t *gids, size_t *count,
+sqlite_read_gids(struct sqlite_store *store, sqlite3_stmt *statement, uint32_t *gids, size_t *count,
     struct api_error *error)
 {
-	struct sqlite_store *store = (struct sqlite_store *)base;
-	struct sqlite_row row = { .store = store, .error = error };
+	struct sqlite_row row = { .store = store, .statement = statement, .error = error };
 	int got;
 
 	*count = 0;
-	row.statement = sqlite_query(store, STATEMENT_FIND_SECONDARY_GIDS,
-	    "SELECT gid FROM secondary_gids WHERE user_key = "
-	    "(SELECT user_key FROM users WHERE " OF_SERVER "AND user_name = ?2) ORDER BY position",
-	    error, "tt", server_id, user_name);
-	if (row.statement == NULL)
+	if (statement == NULL)
 		return -1;
-	while ((got = sqlite_step(store, row.statement, error)) == 1) {
+	while (!row.bad && (got = sqlite_step(store, statement, error)) == 1) {
 		if (*count == SECONDARY_GIDS_MAX)
 			sqlite_row_bad(&row, 0, "more secondary gids than a record may have");
 		else
 			gids[(*count)++] = sqlite_row_u32(&row, 0);
-		if (row.bad)
-			break;
 	}
-	sqlite3_reset(row.statement);
+	sqlite3_reset(statement);
 	if (got == 0)
 		return 0;
 	*count = 0;
 	return -1;
+}
+
+int
+sqlite_secondary_gids(struct store *base, const char *server_id, const char *user_name, uint32_t *gids, size_t *count,
+    struct api_error *error)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+	sqlite3_stmt *statement;
+
+	statement = sqlite_query(store, STATEMENT_FIND_SECONDARY_GIDS,
+	    "SELECT gid FROM secondary_gids WHERE user_key = "
+	    "(SELECT user_key FROM users WHERE " OF_SERVER "AND user_name = ?2) ORDER BY position",
+	    error, "tt", server_id, user_name);
+	return sqlite_read_gids(store, statement, gids, count, error);
 }
 
 int

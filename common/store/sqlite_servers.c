@@ -2,14 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/model/text.h"
 #include "common/store/sqlite_store.h"
 
-/* Limits of what is read back: the shapes' lengths at four bytes a character, and more than CreateServer's settings can
- * take. */
-#define SETTINGS_MAX (256 * 1024)
-#define TAGS_MAX     50
-#define TAG_KEY_MAX  (128 * 4)
-#define TAG_VALUE_MAX (256 * 4)
+/* Limits of what is read back: the shapes' lengths, and more than CreateServer's settings can take. */
+#define SETTINGS_MAX  (256u * 1024)
+#define TAGS_MAX      50
+#define TAG_KEY_MAX   (128u * TEXT_CHARACTER_MAX)
+#define TAG_VALUE_MAX (256u * TEXT_CHARACTER_MAX)
 
 #define SERVER_COLUMNS \
 	"SELECT server_id, state, settings, (SELECT count(*) FROM users u WHERE u.server_key = s.server_key), server_key " \
@@ -93,12 +93,14 @@ sqlite_read_tags(struct sqlite_store *store, sqlite3_stmt *statement, struct tag
 	if (statement == NULL)
 		return -1;
 	while ((got = sqlite_step(store, statement, error)) == 1) {
-		if (*tags == NULL && (*tags = calloc(TAGS_MAX, sizeof(**tags))) == NULL)
-			sqlite_row_bad(&row, 0, "what memory has no room for");
-		if (*count == TAGS_MAX)
-			sqlite_row_bad(&row, 0, "more tags than there may be");
-		if (row.bad)
+		if (*tags == NULL && (*tags = calloc(TAGS_MAX, sizeof(**tags))) == NULL) {
+			sqlite_row_no_memory(&row);
 			break;
+		}
+		if (*count == TAGS_MAX) {
+			sqlite_row_bad(&row, 0, "more tags than there may be");
+			break;
+		}
 		tag = &(*tags)[(*count)++];
 		tag->key = sqlite_row_dup(&row, 0, TAG_KEY_MAX);
 		tag->value = sqlite_row_dup(&row, 1, TAG_VALUE_MAX);

@@ -94,6 +94,8 @@ struct sqlite_row {
 bool sqlite_row_has(const struct sqlite_row *row, int column);
 /* sqlite_row_bad: marks the row; why completes "holds ". */
 void sqlite_row_bad(struct sqlite_row *row, int column, const char *why);
+/* sqlite_row_no_memory: marks the row, too: the failure is ours and not the record's (API_UNAVAILABLE). */
+void sqlite_row_no_memory(struct sqlite_row *row);
 /* sqlite_row_text: at most max bytes of UTF-8 without NUL; lives until the next step. NULL for SQL's NULL or what is bad. */
 const char *sqlite_row_text(struct sqlite_row *row, int column, size_t max);
 /* sqlite_row_dup: the same as malloc'ed memory. */
@@ -111,6 +113,10 @@ int64_t sqlite_user_key(struct sqlite_store *store, const char *server_id, const
 int sqlite_read_tags(struct sqlite_store *store, sqlite3_stmt *statement, struct tag **tags, size_t *count,
     struct api_error *error);
 
+/* sqlite_read_gids: the same for rows of secondary gids. gids: room for SECONDARY_GIDS_MAX; more than that is bad. */
+int sqlite_read_gids(struct sqlite_store *store, sqlite3_stmt *statement, uint32_t *gids, size_t *count,
+    struct api_error *error);
+
 /* The calls, as in store_operations.h. */
 int sqlite_create_server(struct store *, const struct server_record *, struct api_error *);
 int sqlite_describe_server(struct store *, const char *, struct server_record *, struct api_error *);
@@ -118,7 +124,8 @@ int sqlite_list_servers(struct store *, const char *, size_t, store_visit_server
 int sqlite_create_user(struct store *, const struct user_record *, struct api_error *);
 int sqlite_describe_user(struct store *, const char *, const char *, struct user_record *, struct api_error *);
 int sqlite_delete_user(struct store *, const char *, const char *, struct api_error *);
-int sqlite_update_user(struct store *, const struct user_change *, store_merge_user *, struct api_error *);
+int sqlite_update_user(struct store *, const struct user_change *, store_merge_user *, const void *,
+    struct api_error *);
 int sqlite_list_users(struct store *, const char *, const char *, size_t, store_visit_user *, void *, struct api_error *);
 int sqlite_import_key(struct store *, const char *, const char *, const struct ssh_key *, struct api_error *);
 int sqlite_delete_key(struct store *, const char *, const char *, const char *, struct api_error *);

@@ -3,13 +3,14 @@
 #include <string.h>
 
 #include "common/model/record_json.h"
+#include "common/model/text.h"
 #include "common/store/sqlite_store.h"
 
-/* Limits of what is read back: the shapes' lengths at four bytes a character. */
-#define ROLE_MAX     (2048 * 4)
-#define POLICY_MAX   (2048 * 4)
-#define KEY_BODY_MAX (2048 * 4)
-#define MAPPINGS_MAX_BYTES (9 * 1024 * 1024)
+/* Limits of what is read back: the shapes' lengths, and a little more than all of a user's mappings may take. */
+#define ROLE_MAX       (2048u * TEXT_CHARACTER_MAX)
+#define POLICY_MAX     (2048u * TEXT_CHARACTER_MAX)
+#define KEY_BODY_MAX   (2048u * TEXT_CHARACTER_MAX)
+#define MAPPINGS_BYTES (9u * 1024 * 1024)
 
 #define THIS_USER "WHERE server_key = (SELECT server_key FROM servers WHERE server_id = ?1) AND user_name = ?2"
 
@@ -32,14 +33,6 @@ sqlite_user_key(struct sqlite_store *store, const char *server_id, const char *u
 	if (got == 0 && sqlite_server_key(store, server_id, error) != -1)
 		api_fail_resource(error, API_NOT_FOUND, "User", user_name);
 	return key;
-}
-
-static const char *
-home_type_text(enum home_type type)
-{
-	if (type == HOME_NOT_GIVEN)
-		return NULL;
-	return type == HOME_LOGICAL ? "LOGICAL" : "PATH";
 }
 
 static int
@@ -73,14 +66,14 @@ static int
 write_row(struct sqlite_store *store, int64_t server_key, int64_t user_key, const struct user_record *user,
     struct api_error *error)
 {
-	const char *type = home_type_text(user->home_type);
+	const char *type = record_home_type_name(user->home_type);
 	int64_t has_gids = user->has_profile && user->profile.has_secondary_gids;
 	int64_t uid = user->profile.uid, gid = user->profile.gid;
 	char *mappings = NULL;
 	int result;
 
 	if (user->mapping_count > 0 && (mappings = record_json_write_mappings(user->mappings, user->mapping_count)) == NULL)
-		return api_fail(error, API_UNAVAILABLE, "Out of memory");
+		return api_fail_memory(error);
 	if (user_key == 0)
 		result = sqlite_run(store, STATEMENT_INSERT_USER,
 		    "INSERT INTO users (server_key, user_name, " ROW_COLUMNS ") "
@@ -151,34 +144,15 @@ read_user_row(struct sqlite_row *row, struct user_record *user)
 		user->profile.uid = sqlite_row_u32(row, 8);
 		user->profile.gid = sqlite_row_u32(row, 9);
 	}
-	mappings = sqlite_row_text(row, 6, MAPPINGS_MAX_BYTES);
+	mappings = sqlite_row_text(row, 6, MAPPINGS_BYTES);
 	if (mappings != NULL &&
-	    record_json_read_mappings(mappings, strlen(mappings), &user->mappings, &user->mapping_count, &why) == -1)
-		sqlite_row_bad(row, 6, "no list of mappings");
-	return row->bad ? -1 : 0;
-}
-
-static int
-read_secondary_gids(struct sqlite_store *store, int64_t user_key, struct posix_profile *profile, struct api_error *error)
-{
-	struct sqlite_row row = { .store = store, .error = error };
-	int got;
-
-	row.statement = sqlite_query(store, STATEMENT_READ_SECONDARY_GIDS,
-	    "SELECT gid FROM secondary_gids WHERE user_key = ?1 ORDER BY position",
-	    error, "i", user_key);
-	if (row.statement == NULL)
-		return -1;
-	while ((got = sqlite_step(store, row.statement, error)) == 1) {
-		if (profile->secondary_gid_count == SECONDARY_GIDS_MAX)
-			sqlite_row_bad(&row, 0, "more secondary gids than a record may have");
+	    record_json_read_mappings(mappings, strlen(mappings), &user->mappings, &user->mapping_count, &why) == -1) {
+		if (why.code == API_UNAVAILABLE)
+			sqlite_row_no_memory(row);
 		else
-			profile->secondary_gids[profile->secondary_gid_count++] = sqlite_row_u32(&row, 0);
-		if (row.bad)
-			break;
+			sqlite_row_bad(row, 6, "no list of mappings");
 	}
-	sqlite3_reset(row.statement);
-	return got == 0 ? 0 : -1;
+	return row->bad ? -1 : 0;
 }
 
 static void
@@ -204,7 +178,7 @@ read_keys(struct sqlite_store *store, int64_t user_key, struct user_record *user
 		return -1;
 	while ((got = sqlite_step(store, row.statement, error)) == 1) {
 		if (user->keys == NULL && (user->keys = calloc(USER_KEYS_MAX, sizeof(*user->keys))) == NULL)
-			sqlite_row_bad(&row, 0, "what memory has no room for");
+			sqlite_row_no_memory(&row);
 		else if (user->key_count == USER_KEYS_MAX)
 			sqlite_row_bad(&row, 0, "more keys than a user may have");
 		else
@@ -220,7 +194,7 @@ static int
 read_user(struct sqlite_store *store, int64_t user_key, struct user_record *user, struct api_error *error)
 {
 	struct sqlite_row row = { .store = store, .error = error };
-	sqlite3_stmt *tags;
+	sqlite3_stmt *gids, *tags;
 	int got;
 
 	row.statement = sqlite_query(store, STATEMENT_READ_USER,
@@ -238,7 +212,9 @@ read_user(struct sqlite_store *store, int64_t user_key, struct user_record *user
 	sqlite3_reset(row.statement);
 	if (got == -1)
 		return -1;
-	if (read_secondary_gids(store, user_key, &user->profile, error) == -1 ||
+	gids = sqlite_query(store, STATEMENT_READ_SECONDARY_GIDS,
+	    "SELECT gid FROM secondary_gids WHERE user_key = ?1 ORDER BY position", error, "i", user_key);
+	if (sqlite_read_gids(store, gids, user->profile.secondary_gids, &user->profile.secondary_gid_count, error) == -1 ||
 	    read_keys(store, user_key, user, error) == -1)
 		return -1;
 	tags = sqlite_query(store, STATEMENT_READ_USER_TAGS,
@@ -292,7 +268,8 @@ sqlite_delete_user(struct store *base, const char *server_id, const char *user_n
 }
 
 static int
-update_user(struct sqlite_store *store, const struct user_change *change, store_merge_user *merge, struct api_error *error)
+update_user(struct sqlite_store *store, const struct user_change *change, store_merge_user *merge, const void *context,
+    struct api_error *error)
 {
 	int64_t server_key = sqlite_server_key(store, change->server_id, error), user_key;
 	struct user_record user = { 0 };
@@ -303,7 +280,7 @@ update_user(struct sqlite_store *store, const struct user_change *change, store_
 	user_key = sqlite_user_key(store, change->server_id, change->user_name, error);
 	if (user_key == -1)
 		return -1;
-	if (read_user(store, user_key, &user, error) == 0 && merge(change, &user, error) == 0 &&
+	if (read_user(store, user_key, &user, error) == 0 && merge(context, change, &user, error) == 0 &&
 	    write_row(store, server_key, user_key, &user, error) == 0 &&
 	    sqlite_run(store, STATEMENT_DELETE_SECONDARY_GIDS, "DELETE FROM secondary_gids WHERE user_key = ?1", error, "i",
 	    user_key) == 0 &&
@@ -314,13 +291,14 @@ update_user(struct sqlite_store *store, const struct user_change *change, store_
 }
 
 int
-sqlite_update_user(struct store *base, const struct user_change *change, store_merge_user *merge, struct api_error *error)
+sqlite_update_user(struct store *base, const struct user_change *change, store_merge_user *merge, const void *context,
+    struct api_error *error)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
 
 	if (sqlite_begin_write(store, error) == -1)
 		return -1;
-	return sqlite_finish(store, update_user(store, change, merge, error), error);
+	return sqlite_finish(store, update_user(store, change, merge, context, error), error);
 }
 
 static int

@@ -23,6 +23,12 @@ store_close(struct store *store)
 		store->operations->close(store);
 }
 
+bool
+store_moved(struct store *store)
+{
+	return store->operations->moved(store);
+}
+
 int
 store_create_server(struct store *store, const struct server_record *server, struct api_error *error)
 {
@@ -62,9 +68,10 @@ store_delete_user(struct store *store, const char *server_id, const char *user_n
 }
 
 int
-store_update_user(struct store *store, const struct user_change *change, store_merge_user *merge, struct api_error *error)
+store_update_user(struct store *store, const struct user_change *change, store_merge_user *merge, const void *context,
+    struct api_error *error)
 {
-	return store->operations->update_user(store, change, merge, error);
+	return store->operations->update_user(store, change, merge, context, error);
 }
 
 int

@@ -1,9 +1,9 @@
 /*
- * The store: where servers and users are kept, in the Transfer API's own verbs. Each implementation is one file that fills in
- * a struct store_operations; "sqlite:PATH" (sqlite.c) is the embedded default.
+ * The store: where servers and users are kept, in the Transfer API's own verbs. Each implementation fills in a struct
+ * store_operations; "sqlite:PATH" (sqlite*.c) is the embedded default.
  *
  * Every call returns 0, or -1 with *error set and the store as it was. A write has returned 0 only once it is durable
- * (DESIGN promise 7). A store is used by one thread at a time; several processes may have the same one open: writers wait
+ * (README, promise 6). A store is used by one thread at a time; several processes may have the same one open: writers wait
  * for each other, readers never wait.
  *
  * Records come in validated by model/rules.h. The store keeps the rules that need its own data: names taken, keys taken,
@@ -31,6 +31,9 @@ enum store_mode {
  * by a newer Berth (schema N, this one knows M). */
 int store_open(const char *spec, enum store_mode mode, struct store **store, struct api_error *error);
 void store_close(struct store *store); /* NULL is fine */
+/* store_moved: whether the specification leads to another store by now, or to none: who keeps one open for long must open it
+ * again, or serves users that nobody can change any more. */
+bool store_moved(struct store *store);
 
 /* Servers. The caller owns what comes back: record_free_server(). */
 int store_create_server(struct store *store, const struct server_record *server, struct api_error *error);
@@ -50,8 +53,10 @@ int store_delete_user(struct store *store, const char *server_id, const char *us
 
 /* store_update_user: reads, lets `merge` apply the change (it validates the result and may refuse: -1), writes; all in
  * one transaction. */
-typedef int store_merge_user(const struct user_change *change, struct user_record *user, struct api_error *error);
-int store_update_user(struct store *store, const struct user_change *change, store_merge_user *merge, struct api_error *error);
+typedef int store_merge_user(const void *context, const struct user_change *change, struct user_record *user,
+    struct api_error *error);
+int store_update_user(struct store *store, const struct user_change *change, store_merge_user *merge, const void *context,
+    struct api_error *error);
 
 struct listed_user { /* pointers live only during the visit; NULL: not given */
 	const char *user_name, *role, *home_directory;
@@ -69,8 +74,8 @@ int store_delete_key(struct store *store, const char *server_id, const char *use
     struct api_error *error);
 
 /*
- * Logging in: the agent's questions, answered through indexes without reading a whole record. Each returns 1 when found, 0 when
- * not, -1 with *error.
+ * Logging in: the agent's questions, answered through indexes without reading a whole record. Each returns 1 when found,
+ * 0 when not, -1 with *error.
  */
 struct store_login {
 	char user_name[USER_NAME_MAX + 1];
@@ -84,11 +89,12 @@ int store_find_by_name(struct store *store, const char *server_id, const char *u
 /* Several records may share a uid: the first by name. */
 int store_find_by_uid(struct store *store, const char *server_id, uint32_t uid, struct store_login *login,
     struct api_error *error);
-/* Whether there is such a server, and with `online` whether it is ONLINE. Unlike store_describe_server() it counts nobody. */
+/* Whether there is such a server, and in *online whether it is ONLINE. Unlike store_describe_server() it counts nobody. */
 int store_find_server(struct store *store, const char *server_id, bool *online, struct api_error *error);
 /* Whether any record has this gid, as Gid or secondary. */
 int store_find_gid(struct store *store, const char *server_id, uint32_t gid, struct api_error *error);
-/* gids: room for SECONDARY_GIDS_MAX; a record with more in the database is API_INTERNAL. Returns 0 (count 0 when unknown) or -1. */
+/* gids: room for SECONDARY_GIDS_MAX; a record with more of them is API_INTERNAL. Returns 0 (*count is 0 for a user who isn't
+ * known) or -1. */
 int store_secondary_gids(struct store *store, const char *server_id, const char *user_name, uint32_t *gids, size_t *count,
     struct api_error *error);
 typedef int store_visit_key(void *context, const char *type, const char *base64);

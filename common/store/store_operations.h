@@ -9,13 +9,15 @@
 
 struct store_operations {
 	void (*close)(struct store *);
+	bool (*moved)(struct store *);
 	int (*create_server)(struct store *, const struct server_record *, struct api_error *);
 	int (*describe_server)(struct store *, const char *, struct server_record *, struct api_error *);
 	int (*list_servers)(struct store *, const char *, size_t, store_visit_server *, void *, struct api_error *);
 	int (*create_user)(struct store *, const struct user_record *, struct api_error *);
 	int (*describe_user)(struct store *, const char *, const char *, struct user_record *, struct api_error *);
 	int (*delete_user)(struct store *, const char *, const char *, struct api_error *);
-	int (*update_user)(struct store *, const struct user_change *, store_merge_user *, struct api_error *);
+	int (*update_user)(struct store *, const struct user_change *, store_merge_user *, const void *,
+	    struct api_error *);
 	int (*list_users)(struct store *, const char *, const char *, size_t, store_visit_user *, void *,
 	    struct api_error *);
 	int (*import_key)(struct store *, const char *, const char *, const struct ssh_key *, struct api_error *);

@@ -5,9 +5,10 @@ import subprocess
 
 import pytest
 
-from conftest import BERTH, ROLE
+from admin_command import BERTH, ROLE
 
-OPERATIONS = ["create-server", "describe-server", "list-servers", "create-user", "update-user", "describe-user", "delete-user",
+OPERATIONS = ["create-server", "describe-server", "list-servers",
+              "create-user", "update-user", "describe-user", "delete-user",
               "list-users", "import-ssh-public-key", "delete-ssh-public-key"]
 
 
@@ -59,7 +60,8 @@ def test_general_help(admin):
         done = admin.berth(*words)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("usage: berth ")
-    for words in [], ["admin"], ["nonsense"], ["--nonsense"], ["admin", "nonsense"], ["admin", "--output", "x", "list-users"]:
+    for words in ([], ["admin"], ["nonsense"], ["--nonsense"], ["admin", "nonsense"],
+                  ["admin", "--output", "x", "list-users"]):
         done = admin.berth(*words)
         assert (done.returncode, done.stdout) == (252, "")
         assert "usage: berth " in done.stderr
@@ -82,14 +84,18 @@ def test_global_flags_anywhere(admin):
         assert done.stdout.splitlines()[0] == admin.server_id
 
 
-@pytest.mark.parametrize("profile", ["Uid=5001,Gid=5002,SecondaryGids=7001,7002", "SecondaryGids=[7001,7002], Gid=5002, Uid=5001",
-                                     '{"Uid": 5001, "Gid": 5002, "SecondaryGids": [7001, 7002]}'])
+@pytest.mark.parametrize("profile", [
+    "Uid=5001,Gid=5002,SecondaryGids=7001,7002",
+    "SecondaryGids=[7001,7002], Gid=5002, Uid=5001",
+    '{"Uid": 5001, "Gid": 5002, "SecondaryGids": [7001, 7002]}',
+])
 def test_profile_forms(admin, profile):
     admin.ok(*create("--posix-profile", profile))
     assert admin.user()["PosixProfile"] == {"Uid": 5001, "Gid": 5002, "SecondaryGids": [7001, 7002]}
 
 
-MAPPINGS = [{"Entry": "/in", "Target": "/bucket/alice"}, {"Entry": "/out", "Target": "/bucket/alice/out", "Type": "DIRECTORY"}]
+MAPPINGS = [{"Entry": "/in", "Target": "/bucket/alice"},
+            {"Entry": "/out", "Target": "/bucket/alice/out", "Type": "DIRECTORY"}]
 
 
 @pytest.mark.parametrize("words", [
@@ -104,9 +110,22 @@ def test_mapping_forms(admin, words):
 
 def test_mapping_with_only_a_target(admin):
     admin.ok(*create("--home-directory-type", "LOGICAL", "--home-directory-mappings", "Target=/bucket/a",
-                     '{"Target": "/bucket/b", "Type": "FILE"}'))
+                     '{"Target": "/bucket/b", "Type": "FILE"}', '{"Entry": null, "Target": "/bucket/c"}'))
     assert admin.user()["HomeDirectoryMappings"] == [
-        {"Entry": "/bucket/a", "Target": "/bucket/a"}, {"Entry": "/bucket/b", "Target": "/bucket/b", "Type": "FILE"}]
+        {"Entry": "/bucket/a", "Target": "/bucket/a"}, {"Entry": "/bucket/b", "Target": "/bucket/b", "Type": "FILE"},
+        {"Entry": "/bucket/c", "Target": "/bucket/c"}]
+
+
+def test_mapping_with_only_a_target_that_names_its_user(admin):
+    """Shown as it is once it is written, and again when it is changed; what is no variable stays as it is."""
+    words = ["--home-directory-mappings", "Target=/b/${Transfer:UserName}", "Target=/c/${transfer:UserName}s/${Other}"]
+    mappings = [{"Entry": target, "Target": target} for target in ("/b/alice", "/c/alices/${Other}")]
+    admin.ok(*create("--home-directory-type", "LOGICAL", *words))
+    assert admin.user()["HomeDirectoryMappings"] == mappings
+    admin.ok("update-user", "--user-name", "alice", *words[:2])
+    assert admin.user()["HomeDirectoryMappings"] == mappings[:1]
+    assert "--user-name" in admin.wrong("create-user", "--role", ROLE, *words)
+    assert "userName" in admin.refused("create-user", "--role", ROLE, "--user-name", "x" * 5000, *words)
 
 
 def test_many_mappings_from_a_file(admin):
@@ -129,8 +148,6 @@ def test_tag_forms(admin):
     (["--tags", '[{"Key": "a"'], "Error parsing parameter '--tags': Invalid JSON: "),
     (["--tags", "Key=a,Wert=b"], 'Unknown parameter in Tags[0]: "Wert", must be one of: Key, Value'),
     (["--posix-profile", "uid=5001,Gid=5001"], 'Unknown parameter in PosixProfile: "uid", must be one of: Uid, Gid'),
-    (["--home-directory-mappings", "Entry=/a,Target=/b/a", "Target=/b/${Transfer:UserName}"],
-     'Missing required parameter in HomeDirectoryMappings[1]: "Entry"'),
     (["--posix-profile", "Uid=alice,Gid=5001"], 'PosixProfile.Uid: "alice" is not a whole number'),
     (["--home-directory", "file:///nonexistent/x"], "Error parsing parameter '--home-directory': "
      "Unable to load paramfile file:///nonexistent/x: No such file or directory"),
@@ -149,8 +166,8 @@ def test_wrong_types_in_json_are_the_operations(admin):
 
 
 def test_value_that_is_not_utf8(admin):
-    done = subprocess.run([BERTH, "admin", "create-user", "--config", admin.config, "--role", ROLE, "--user-name", b"al\xffce"],
-                          capture_output=True, check=False)
+    done = subprocess.run([BERTH, "admin", "create-user", "--config", admin.config, "--role", ROLE,
+                           "--user-name", b"al\xffce"], capture_output=True, check=False)
     assert done.returncode == 252
     assert b"'--user-name': the value is not UTF-8" in done.stderr
 

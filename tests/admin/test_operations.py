@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import BERTH, ROLE
+from admin_command import BERTH, ROLE
 
 
 def test_create_server_makes_the_store(empty):

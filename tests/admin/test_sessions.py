@@ -9,13 +9,15 @@ import subprocess
 
 import pytest
 
-from conftest import BERTH
+from admin_command import BERTH
 
 SERVER = "s-0123456789abcdef0"
 
 
 def can_unshare():
-    return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0
+    if os.geteuid() != 0:
+        return False
+    return subprocess.run(["unshare", "-m", "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 pytestmark = pytest.mark.skipif(not can_unshare(), reason="needs root and mount namespaces")
@@ -42,8 +44,8 @@ class Sessions:
         for identifier, text in self.files.items():
             script += f"printf %s {shlex.quote(text)} > /run/berth/sessions/{identifier}\n"
         script += f"exec {shlex.join([str(BERTH), 'sessions', *words])}\n"
-        return subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", script], text=True, capture_output=True,
-                              timeout=60, check=False, env={**os.environ, "TZ": "UTC"})
+        return subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", script], text=True,
+                              capture_output=True, timeout=60, check=False, env={**os.environ, "TZ": "UTC"})
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def test_wrong_words(sessions):
 
 def test_needs_root(empty):
     reachable = shutil.copy(BERTH, empty.directory)  # nobody may not get to where it was built
-    done = subprocess.run([reachable, "sessions"], text=True, capture_output=True, check=False, user="nobody", group="nogroup",
-                          extra_groups=[])
+    done = subprocess.run([reachable, "sessions"], text=True, capture_output=True, check=False, user="nobody",
+                          group="nogroup", extra_groups=[])
     assert done.returncode == 255
     assert done.stderr == "berth sessions: only root may see and end sessions\n"

@@ -17,12 +17,7 @@ import time
 import pytest
 
 import agent_protocol as protocol
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BERTHD, BERTH = ROOT / "build/berthd", ROOT / "build/berth"
-BERTH_UID, KEYS_UID = 990, 991
-STORE = "/run/store/berth.db"
-CONFIG = "/etc/berth/berth.conf"
+from agent_places import BERTH, BERTH_UID, BERTHD, CONFIG, KEYS_UID, STORE
 
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x00020000, 4096, 16384, 1 << 18
 libc = ctypes.CDLL(None, use_errno=True)
@@ -158,7 +153,7 @@ class Host:
 def host():
     if os.geteuid() != 0:
         pytest.skip("needs root: a private mount namespace and a socket that root made")
-    folder, outside = os.getcwd(), os.open("/proc/self/ns/mnt", os.O_RDONLY)
+    folder, root, outside = os.getcwd(), os.open("/", os.O_RDONLY), os.open("/proc/self/ns/mnt", os.O_RDONLY)
     make_private_host()
     private = Host()
     try:
@@ -167,6 +162,10 @@ def host():
         private.close()
         check(libc.setns(outside, CLONE_NEWNS))
         os.close(outside)
+        # setns() leads to the namespace's own root, which isn't ours where all this runs in a chroot.
+        os.fchdir(root)
+        os.chroot(".")
+        os.close(root)
         os.chdir(folder)
 
 

@@ -158,6 +158,13 @@ def test_clash_with_a_local_account(agent, ssh_key, name, uid):
     assert agent.agent.log().count("record not served") == 1
 
 
+def test_clash_that_only_a_session_meets_is_logged(agent):
+    agent.add_user("alice", 4444)
+    assert p.session("alice") == (NOT_FOUND, "")
+    agent.agent.wait_log("user=alice server=")
+    assert "reason=\"/etc/passwd has an account with uid 4444" in agent.agent.log()
+
+
 def test_account_added_and_removed_while_the_agent_runs(agent):
     agent.add_user("alice", 5001)
     assert p.by_name("alice")[1] == 5001

@@ -9,7 +9,7 @@ import pytest
 
 import agent_protocol as p
 from agent_protocol import BAD_REQUEST, BUSY, DENIED, NOT_FOUND, OK, as_user
-from conftest import BERTH_UID, KEYS_UID
+from agent_places import BERTH_UID, KEYS_UID
 
 STRANGER, OTHER = 65534, 65533
 WHO = p.request(p.PASSWD_BY_NAME, p.string("alice"))
@@ -39,7 +39,7 @@ def test_keys_are_for_root_and_keys_user(alice):
     assert p.keys("alice") == as_user(KEYS_UID, p.keys, "alice") == [alice.key]
     for uid in (STRANGER, BERTH_UID, 5001):
         assert as_user(uid, p.keys, "alice") == as_user(uid, p.keys, "nobody-here") == DENIED
-    alice.agent.wait_log(f"request denied: verb={p.KEYS} peer_uid={STRANGER}")
+    alice.agent.wait_log(f'request denied: peer_uid={STRANGER} reason="keys are for root and KeysUser"')
 
 
 def test_sessions_are_for_root(alice):

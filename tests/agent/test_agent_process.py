@@ -13,7 +13,7 @@ import pytest
 
 import agent_protocol as p
 from agent_protocol import NOT_FOUND, UNAVAILABLE
-from conftest import BERTH_UID, BERTHD, CONFIG, STORE
+from agent_places import BERTH_UID, BERTHD, CONFIG, STORE
 
 SOCKET = pathlib.Path(p.SOCKET)
 
@@ -231,8 +231,12 @@ def test_reload_of_a_bad_configuration_keeps_the_old_one(agent):
     assert p.by_name("alice")[1] == 5001
 
 
-def test_reload_opens_a_replaced_store(agent):
-    agent.add_user("alice", 5001)
+def remove_store():
+    for name in (STORE, STORE + "-wal", STORE + "-shm"):
+        pathlib.Path(name).unlink(missing_ok=True)
+
+
+def replace_store():
     source, copy = sqlite3.connect(STORE), sqlite3.connect("/run/store/new.db")
     source.backup(copy)
     copy.execute("UPDATE users SET uid = 5009")
@@ -240,9 +244,13 @@ def test_reload_opens_a_replaced_store(agent):
     source.close()
     copy.close()
     os.chown("/run/store/new.db", BERTH_UID, BERTH_UID)
-    for name in (STORE, STORE + "-wal", STORE + "-shm"):
-        pathlib.Path(name).unlink(missing_ok=True)
+    remove_store()
     os.rename("/run/store/new.db", STORE)
+
+
+def test_reload_opens_a_replaced_store(agent):
+    agent.add_user("alice", 5001)
+    replace_store()
     agent.agent.hangup()
     agent.agent.wait_log("store opened", 2)
     assert p.by_name("alice")[1] == 5009
@@ -275,6 +283,32 @@ def test_store_made_after_the_start_is_served(host):
     host.add_user("alice")
     time.sleep(1.1)
     assert p.by_name("alice")[1] == 5001
+
+
+def test_replaced_store_is_served_within_a_second(agent, ssh_key):
+    agent.add_user("alice", 5001, keys=[ssh_key()])
+    assert p.by_name("alice")[1] == 5001
+    before = agent.agent.descriptors()
+    for ask in (lambda: p.session("alice")["uid"], lambda: p.by_name("alice")[1]):
+        replace_store()
+        time.sleep(1.1)
+        assert ask() == 5009
+        assert len(p.keys("alice")) == 1
+    assert agent.agent.descriptors() == before
+    assert agent.agent.log().count("store was replaced or removed") == 2
+
+
+def test_removed_store_is_not_served(agent):
+    agent.add_user("alice", 5001)
+    assert p.by_name("alice")[1] == 5001
+    remove_store()
+    time.sleep(1.1)
+    assert p.by_name("alice") == p.keys("alice") == UNAVAILABLE
+    assert p.session("alice") == (UNAVAILABLE, "")
+    agent.agent.wait_log("no such store")
+    agent.make_store()
+    time.sleep(1.1)
+    assert p.by_name("alice") == NOT_FOUND
 
 
 def test_without_server_id_unavailable_until_reload(host):

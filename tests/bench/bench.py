@@ -69,7 +69,8 @@ def row_keys(bench):
         raise RuntimeError("berth-keys does not print %s's key" % USER)
     same = WORK / "authorized_keys"
     same.write_bytes(line)
-    workers = [Worker(BENCH / "process_time", 5, *command, **identity), Worker(BENCH / "process_time", 5, "/bin/cat", same, **identity)]
+    workers = [Worker(BENCH / "process_time", 5, *command, **identity),
+               Worker(BENCH / "process_time", 5, "/bin/cat", same, **identity)]
     yield compared("berth-keys, whole process", "cat, same key line", 0.8, take_turns("berth-keys", workers, 300))
 
 
@@ -79,7 +80,8 @@ def lookup_worker(site, batch):
 
 def row_lookup(bench):
     site = bench.site(1000)
-    size = subprocess.run([BENCH / "lookup_time", "size", site.socket, PREFIX], check=True, capture_output=True, text=True).stdout
+    size = subprocess.run([BENCH / "lookup_time", "size", site.socket, PREFIX], check=True, capture_output=True,
+                          text=True).stdout
     echo = WORK / "echo.sock"
     bench.echo = subprocess.Popen([*ONE_CPU, BENCH / "echo_server", echo, size.strip()])
     private_host.wait_until(echo.exists, what="echo_server")
@@ -149,7 +151,8 @@ def time_text(values):
 def row_texts(row):
     met = {True: "yes", False: "NO", None: ""}[row["met"]]
     if "value" in row:
-        return (row["what"], row["against"], "%.1f MiB" % (row["value"] / 1024), "", "", "≤ %d MiB" % (row["target"] / 1024), met)
+        return (row["what"], row["against"], "%.1f MiB" % (row["value"] / 1024), "", "", "≤ %d MiB" % (row["target"] / 1024),
+                met)
     target = "" if row["target"] is None else "≤ %.2f ×" % row["target"]
     return (row["what"], row["against"], time_text(row["quartiles"]), time_text(row["against_quartiles"]),
             "%.2f × (%.2f–%.2f)" % (row["ratio"], *row["interval"]), target, met)

@@ -1,5 +1,5 @@
-"""What is measured, set up on the private host: stores of any size with an agent each, a host whose users are in /etc/passwd, and a
-stock sshd. Each lives in a mount namespace of its own, where it has the paths that are compiled in to itself."""
+"""What is measured, set up on the private host: stores of any size with an agent each, a host whose users are all in
+/etc/passwd, and a stock sshd. Each lives in a mount namespace of its own, with the paths that are compiled in."""
 import contextlib
 import json
 import os
@@ -23,8 +23,8 @@ FIRST_UID = 1000000
 FILES_LINES = 1000
 STOCK_PORT = 2222
 
-# Client and server of a lookup share this CPU. Left to the scheduler they do most of the time, and now and then, for seconds on end,
-# they don't: that doubles either side's time by waking an idle CPU, and says nothing of the work that is done.
+# Client and server of a lookup share this CPU. Left to the scheduler they do most of the time, and now and then, for seconds
+# on end, they don't: that doubles either side's time by waking an idle CPU, and says nothing of the work that is done.
 ONE_CPU = ["taskset", "--cpu-list", str(max(os.sched_getaffinity(0)))]
 
 
@@ -98,12 +98,14 @@ COPY_TEMPLATE = """
 BEGIN;
 CREATE TEMP TABLE numbers AS
     WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < %(count)d) SELECT n FROM counted;
-INSERT INTO users (server_key, user_name, uid, gid, has_secondary_gids, home_directory_type, home_directory, role, policy, mappings)
+INSERT INTO users (server_key, user_name, uid, gid, has_secondary_gids, home_directory_type, home_directory, role, policy,
+        mappings)
     SELECT server_key, printf('%(prefix)s%%07d', n), %(uid)d + n, %(uid)d + n, has_secondary_gids, home_directory_type,
         home_directory, role, policy, replace(mappings, user_name, printf('%(prefix)s%%07d', n))
     FROM numbers, users WHERE user_name = 'template';
 INSERT INTO ssh_keys (user_key, position, key_id, type, base64, body, date_imported)
-    SELECT copy.user_key, position, printf('key-%%017x', copy.uid), type, substr(base64, 1, 25) || printf('%%043d', copy.uid),
+    SELECT copy.user_key, position, printf('key-%%017x', copy.uid), type,
+        substr(base64, 1, 25) || printf('%%043d', copy.uid),
         type || ' ' || substr(base64, 1, 25) || printf('%%043d', copy.uid), date_imported
     FROM users AS copy, ssh_keys JOIN users AS template ON template.user_key = ssh_keys.user_key
     WHERE template.user_name = 'template' AND copy.user_name <> 'template';
@@ -120,8 +122,8 @@ def make_key(name):
 
 
 def accounts(directory, count, services):
-    """Bind mounts for an /etc/passwd with users PREFIX0000001 to `count` after the host's own lines, and an nsswitch.conf with
-    these services alone for it: Debian's may have more, which is nobody's cost here. Both sides have theirs on the same tmpfs."""
+    """Bind mounts for an /etc/passwd with `count` users after the host's own lines, and an nsswitch.conf with these services
+    alone for it: Debian's may have more, which is nobody's cost here. Both sides have theirs on the same tmpfs."""
     passwd, nsswitch = directory / "passwd", directory / "nsswitch.conf"
     text = Path("/etc/passwd").read_text(encoding="utf-8")
     for number in range(1, count + 1):
@@ -139,7 +141,7 @@ def files_users():
 
 
 def files_command():
-    """The beginning of a command on a host with `files` alone, where PREFIX0000001 to files_users() are in /etc/passwd."""
+    """The beginning of a command on a host with `files` alone, where users up to number files_users() are in /etc/passwd."""
     directory = WORK / "files"
     directory.mkdir(exist_ok=True)
     return among(accounts(directory, files_users(), "files"))

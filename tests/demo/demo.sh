@@ -74,14 +74,18 @@ keep() {
 }
 
 how_to_connect() {
-	local user
+	local user known=$PWD/$state/known_hosts
+	# The option takes several files, between white space.
+	if [[ $known == *[[:space:]]* ]]; then
+		known=\"$known\"
+	fi
 	if [ -n "${SUDO_UID-}" ]; then
 		chown -R "$SUDO_UID:${SUDO_GID-}" "$state"
 	fi
 	heading "sshd keeps running on 127.0.0.1 port $1"
 	for user in alice bob carol; do
 		printf 'sftp -P %s -i %q -o IdentitiesOnly=yes -o UserKnownHostsFile=%q %s@127.0.0.1\n' \
-		    "$1" "$PWD/$state/$user" "$PWD/$state/known_hosts" "$user"
+		    "$1" "$PWD/$state/$user" "$known" "$user"
 	done
 	echo
 	printf 'To stop it and remove the keys: sudo %q --stop\n' "$PWD/tests/demo/demo.sh"

@@ -1,6 +1,7 @@
-"""What the attack tests share: the one check that no process of a user is outside its view, a hostile agent, and system calls made
-inside a live session."""
+"""What the attack tests share: the one check that no process of a user is outside its view, a hostile agent, and system
+calls made inside a live session."""
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -27,11 +28,11 @@ DIRECTORY, FILE = 1, 2
 HOST_NAMES = {"bin", "boot", "dev", "etc", "home", "lib", "proc", "root", "run", "sbin", "srv", "sys", "tmp", "usr", "var"}
 
 
-# -- sealed or not ------------------------------------------------------------------------------------------------------------
+# -- sealed or not ----------------------------------------------------------------------------------
 
 class View:
-    """What a user's processes must be: ids, supplementary groups, and the mounts of their namespace: {mount point: path on the
-    host}; a path of None is the sealed root."""
+    """What a user's processes must be: ids, supplementary groups, and the mounts of their namespace: {mount point: path on
+    the host}; a path of None is the sealed root."""
 
     def __init__(self, uid, gid=None, groups=(), mounts=None):
         self.uid, self.gid = uid, uid if gid is None else gid
@@ -49,8 +50,8 @@ def status_of(pid):
 
 
 def user_of(status):
-    """Whose process it is: the uid that is its real and its effective one, or None. sshd and its PAM modules change one of the two
-    for a moment and remain root."""
+    """Whose process it is: the uid that is its real and its effective one, or None. sshd and its PAM modules change one of
+    the two for a moment and remain root."""
     uids = status.get("Uid", "- -").split()
     return int(uids[0]) if uids[0] == uids[1] and uids[0].isdigit() else None
 
@@ -86,7 +87,8 @@ def seen_from_host(path):
 
 def foreign_directories(pid):
     """Directories that the process holds open and that lie on no mount of its own namespace: each leads out of the view."""
-    own = {line.split()[0] for line in Path("/proc/%d/mountinfo" % pid).read_text(encoding="utf-8", errors="replace").splitlines()}
+    own = {line.split()[0] for line in Path("/proc/%d/mountinfo" % pid).read_text(encoding="utf-8",
+                                                                                  errors="replace").splitlines()}
     found = []
     for name in os.listdir("/proc/%d/fd" % pid):
         with contextlib.suppress(OSError):  # closed in the meantime
@@ -114,8 +116,10 @@ def faults_of(pid, view):
         expect((root.st_dev, root.st_ino) != (host_root.st_dev, host_root.st_ino), "has the host's root")
         mounts = mounts_of(pid)
         directories = foreign_directories(pid)
-    except (FileNotFoundError, ProcessLookupError):
-        return []  # it is ending: the kernel has taken its root from it, and nothing gives it another
+    except OSError as error:
+        # It is ending: the kernel has taken its root or its namespaces from it, and nothing gives it others.
+        gone = error.errno in (errno.ENOENT, errno.ESRCH, errno.EINVAL)
+        return [] if gone else ["process %d: %s" % (pid, error)]
     except AssertionError as error:
         return ["process %d: %s" % (pid, error)]
     if not status_of(pid):
@@ -162,9 +166,12 @@ class Watch:
                 self.faults += faults_of(pid, view)
 
     def _work(self):
-        while not self._stop.is_set():
-            self.look()
-            time.sleep(0.005)
+        try:
+            while not self._stop.is_set():
+                self.look()
+                time.sleep(0.005)
+        except Exception as error:  # pylint: disable=broad-except  # a watch that went blind is a fault
+            self.faults.append("the watch ended: %r" % error)
 
     def __enter__(self):
         self._thread.start()
@@ -193,8 +200,8 @@ def shows_no_host(listing):
 
 
 def try_everything(host, user, key, view):
-    """Every way in that a key opens, with the watch on; returns whether sftp got a listing. None may be unsealed, and a command,
-    a shell or a bare connection must not show the host either."""
+    """Every way in that a key opens, with the watch on; returns whether sftp got a listing. None may be unsealed, and a
+    command, a shell or a bare connection must not show the host either."""
     with Watch(view):
         listing = host.sftp(user, key, "ls -1a /\n")
         assert shows_no_host(listing.out), listing.out
@@ -243,7 +250,7 @@ def appended(path, line):
         path.write_bytes(before)
 
 
-# -- a hostile agent ----------------------------------------------------------------------------------------------------------
+# -- a hostile agent --------------------------------------------------------------------------------
 
 def u32(value):
     return struct.pack("=I", value & 0xffffffff)
@@ -307,8 +314,9 @@ def asked_name(verb, payload):
 class FakeAgent:
     """Listens as root on the agent's socket and answers whatever a test wants.
 
-    respond(verb, payload, count) is called for each request; count: how often this verb was asked before. It returns the bytes to
-    send, or None to keep silent until the client gives up; a list sends its items with a pause between (a slow drip).
+    respond(verb, payload, count) is called for each request; count: how often this verb was asked before. It returns the
+    bytes to send, or None to keep silent until the client gives up; a list sends its items with a pause between (a slow
+    drip).
     """
 
     def __init__(self, respond):
@@ -388,7 +396,8 @@ def telling(*records):
     def respond(verb, payload, _):
         if verb == GROUP:
             return answer()
-        record = by_uid.get(struct.unpack("=I", payload)[0]) if verb == PASSWD_BY_UID else by_name.get(asked_name(verb, payload))
+        record = by_uid.get(struct.unpack("=I",
+                                          payload)[0]) if verb == PASSWD_BY_UID else by_name.get(asked_name(verb, payload))
         return answer(record.payload(verb)) if record else answer(status=NOT_FOUND)
     return respond
 
@@ -406,10 +415,11 @@ def fake_agent(host, respond):
         host.start_agent()
 
 
-# -- system calls inside a session ----------------------------------------------------------------------------------------------
+# -- system calls inside a session ------------------------------------------------------------------
 
 def inject(pid, call, *arguments, entry="native"):
-    """Executes a system call in the process; what build/tests/inject prints: "= RESULT", "= -1 ERRNO NAME", "killed SIGNAL"."""
+    """Executes a system call in the process; what build/tests/inject prints: "= RESULT", "= -1 ERRNO NAME", "killed
+    SIGNAL"."""
     result = run(INJECT, pid, entry, call, *arguments, timeout=30)
     assert result.ok and result.out, repr(result)
     return result.out.strip()

@@ -64,7 +64,9 @@ def pytest_runtest_makereport(item, call):
 def machine():
     """The prepared private host. Use `host`."""
     if not Path("/run/prepared").exists():
-        subprocess.run([TESTS / "host/prepare"], check=True)
+        prepared = subprocess.run([TESTS / "host/prepare"], capture_output=True, text=True, check=False)
+        if prepared.returncode != 0:  # once, not as an error of every test
+            pytest.exit("tests/host/prepare ended with status %d:\n%s" % (prepared.returncode, prepared.stderr), returncode=1)
     import private_host
     machine = private_host.Host()
     yield machine

@@ -1,12 +1,14 @@
 /*
- * fail_call: runs sshd and makes one system call of a session's child fail while it builds its view.
+ * fail_call: runs sshd and makes one system call of each session's child fail while it builds its view.
  *
- *   fail_call INDEX ERRNO PROGRAM [ARGUMENT…]
+ *   fail_call FIRST STEP ERRNO PROGRAM [ARGUMENT…]
  *
- * The calls counted are those of a process from its unshare(CLONE_NEWNS), which is number 0, up to and with the installation of the
- * seccomp filter, in each process that comes that far. Number INDEX is not executed, and ends with that errno. Each is reported on
- * standard output: "PID INDEX NUMBER" of the one that was made to fail, and "PID sealed COUNT" once a filter is in place.
- * Ends when PROGRAM ends; 77 on a machine other than x86-64.
+ * The calls counted are those of a process from its unshare(CLONE_NEWNS), which is number 0, up to and with the installation
+ * of the seccomp filter. The first process that comes to unshare has its call FIRST fail with that errno, the next one call
+ * FIRST + STEP, and so on. A call that fails isn't executed, but close(2), which gives the descriptor back even when it fails.
+ *
+ * Standard output: "PID INDEX NUMBER" for each call that was made to fail, and "PID sealed COUNT" when a filter is in place.
+ * Ends when PROGRAM ends, and PROGRAM by SIGKILL when this one does. Exit status 77 on a machine other than x86-64.
  */
 #include <errno.h>
 #include <sched.h>
@@ -40,11 +42,11 @@ struct process {
 	bool inside;  /* between unshare and the filter */
 	bool failing; /* the call under way is the one */
 	bool sealing; /* the call under way installs the filter */
-	long count;
+	long count, index;
 };
 
 struct tracer {
-	long index, error;
+	long next_index, step, error;
 	struct process processes[PROCESSES_MAX];
 };
 
@@ -91,20 +93,23 @@ set_result(pid_t pid, long result)
 }
 
 static void
-entered(const struct tracer *tracer, struct process *process, const struct __ptrace_syscall_info *info)
+entered(struct tracer *tracer, struct process *process, const struct __ptrace_syscall_info *info)
 {
 	if (info->entry.nr == SYS_unshare && (info->entry.args[0] & CLONE_NEWNS) != 0) {
 		process->inside = true;
 		process->count = 0;
+		process->index = tracer->next_index;
+		tracer->next_index += tracer->step;
 	}
 	if (!process->inside)
 		return;
 	process->sealing = info->entry.nr == SYS_seccomp;
-	process->failing = process->count++ == tracer->index;
+	process->failing = process->count++ == process->index;
 	if (!process->failing)
 		return;
-	printf("%d %ld %lld\n", process->pid, tracer->index, (long long)info->entry.nr);
-	skip_call(process->pid);
+	printf("%d %ld %lld\n", process->pid, process->index, (long long)info->entry.nr);
+	if (info->entry.nr != SYS_close)
+		skip_call(process->pid);
 }
 
 static void
@@ -179,12 +184,13 @@ main(int argc, char **argv)
 	pid_t child;
 	char byte;
 
-	if (argc < 4) {
-		fprintf(stderr, "usage: fail_call INDEX ERRNO PROGRAM [ARGUMENT…]\n");
+	if (argc < 5) {
+		fprintf(stderr, "usage: fail_call FIRST STEP ERRNO PROGRAM [ARGUMENT…]\n");
 		return 2;
 	}
-	tracer.index = strtol(argv[1], NULL, 10);
-	tracer.error = strtol(argv[2], NULL, 10);
+	tracer.next_index = strtol(argv[1], NULL, 10);
+	tracer.step = strtol(argv[2], NULL, 10);
+	tracer.error = strtol(argv[3], NULL, 10);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (pipe(go) != 0 || (child = fork()) < 0)
 		return 1;
@@ -193,13 +199,13 @@ main(int argc, char **argv)
 		close(go[1]);
 		if (read(go[0], &byte, 1) == 1) {
 			close(go[0]);
-			execv(argv[3], argv + 3);
+			execv(argv[4], argv + 4);
 		}
 		_exit(127);
 	}
 	close(go[0]);
-	if (ptrace(PTRACE_SEIZE, child, NULL, (void *)(uintptr_t)OPTIONS) != 0 || ptrace(PTRACE_INTERRUPT, child, NULL, NULL) != 0 ||
-	    write(go[1], "", 1) != 1) {
+	if (ptrace(PTRACE_SEIZE, child, NULL, (void *)(uintptr_t)OPTIONS) != 0 ||
+	    ptrace(PTRACE_INTERRUPT, child, NULL, NULL) != 0 || write(go[1], "", 1) != 1) {
 		perror("fail_call");
 		return 1;
 	}

@@ -4,11 +4,11 @@
  *   inject PID ENTRY CALL [ARGUMENT…]
  *
  * ENTRY: "native", the machine's own way in; "int80", the 32-bit one; "x32", the native one with x32's bit in the number.
- * CALL: a number or a name (native numbers). ARGUMENT: a number; "s:TEXT", a pointer to that text; "x:HEX", to those bytes; "z:COUNT", to
- * so many zeros. Data lies below 4 GiB, where the 32-bit entry can point at it.
+ * CALL: a number or a name (native numbers). ARGUMENT: a number; "s:TEXT", a pointer to that text; "x:HEX", to those bytes;
+ * "z:COUNT", to so many zeros. Data lies below 4 GiB, where the 32-bit entry can point at it.
  *
- * Prints "= RESULT", "= -1 ERRNO NAME" or "killed SIGNAL", and leaves the process as it was found. Exit status 0 when one of these
- * was printed, 77 on a machine other than x86-64, else 1.
+ * Prints "= RESULT", "= -1 ERRNO NAME" or "killed SIGNAL", and leaves the process as it was found. Exit status 0 when one of
+ * these was printed, 77 on a machine other than x86-64, else 1.
  */
 #include <errno.h>
 #include <signal.h>
@@ -53,17 +53,20 @@ static const struct {
 	unsigned long number;
 } calls[] = {
 #define CALL(name) { #name, SYS_##name }
-	CALL(socket), CALL(socketpair), CALL(connect), CALL(bind), CALL(listen), CALL(accept), CALL(accept4), CALL(sendto), CALL(sendmsg),
-	CALL(io_uring_setup), CALL(io_uring_enter), CALL(io_uring_register), CALL(ptrace), CALL(process_vm_readv),
-	CALL(process_vm_writev), CALL(kcmp), CALL(pidfd_getfd), CALL(process_madvise), CALL(setresuid), CALL(setresgid), CALL(setuid),
-	CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setfsuid), CALL(setfsgid), CALL(setgroups), CALL(capset), CALL(unshare),
-	CALL(setns), CALL(clone), CALL(clone3), CALL(mount), CALL(umount2), CALL(chroot), CALL(pivot_root), CALL(open_tree),
-	CALL(move_mount), CALL(fsopen), CALL(fsmount), CALL(fspick), CALL(fsconfig), CALL(mount_setattr), CALL(open_by_handle_at),
-	CALL(name_to_handle_at), CALL(execve), CALL(execveat), CALL(add_key), CALL(request_key), CALL(keyctl), CALL(shmget), CALL(shmat),
-	CALL(shmctl), CALL(semget), CALL(semop), CALL(semctl), CALL(msgget), CALL(msgsnd), CALL(msgrcv), CALL(msgctl), CALL(mq_open),
-	CALL(mq_unlink), CALL(bpf), CALL(perf_event_open), CALL(userfaultfd), CALL(personality), CALL(getpid), CALL(getuid),
-	CALL(kill), CALL(openat), CALL(getcwd), CALL(mmap), CALL(mprotect), CALL(close), CALL(mknodat), CALL(memfd_create),
-	CALL(tgkill), CALL(pidfd_open), CALL(pidfd_send_signal), CALL(prlimit64), CALL(setpriority),
+	CALL(socket), CALL(socketpair), CALL(connect), CALL(bind), CALL(listen), CALL(accept), CALL(accept4),
+	CALL(sendto), CALL(sendmsg), CALL(io_uring_setup), CALL(io_uring_enter), CALL(io_uring_register),
+	CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev), CALL(kcmp), CALL(pidfd_getfd),
+	CALL(process_madvise), CALL(setresuid), CALL(setresgid), CALL(setuid), CALL(setgid), CALL(setreuid),
+	CALL(setregid), CALL(setfsuid), CALL(setfsgid), CALL(setgroups), CALL(capset), CALL(unshare), CALL(setns),
+	CALL(clone), CALL(clone3), CALL(mount), CALL(umount2), CALL(chroot), CALL(pivot_root), CALL(open_tree),
+	CALL(move_mount), CALL(fsopen), CALL(fsmount), CALL(fspick), CALL(fsconfig), CALL(mount_setattr),
+	CALL(open_by_handle_at), CALL(name_to_handle_at), CALL(execve), CALL(execveat), CALL(add_key),
+	CALL(request_key), CALL(keyctl), CALL(shmget), CALL(shmat), CALL(shmctl), CALL(semget), CALL(semop),
+	CALL(semctl), CALL(msgget), CALL(msgsnd), CALL(msgrcv), CALL(msgctl), CALL(mq_open), CALL(mq_unlink),
+	CALL(bpf), CALL(perf_event_open), CALL(userfaultfd), CALL(personality), CALL(getpid), CALL(getuid),
+	CALL(kill), CALL(openat), CALL(getcwd), CALL(mmap), CALL(mprotect), CALL(close), CALL(mknodat),
+	CALL(memfd_create), CALL(tgkill), CALL(pidfd_open), CALL(pidfd_send_signal), CALL(prlimit64),
+	CALL(setpriority),
 #undef CALL
 };
 

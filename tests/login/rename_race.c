@@ -2,7 +2,7 @@
  * rename_race: swaps names as fast as it can, until it is killed.
  *
  *   rename_race exchange A B       A and B change places
- *   rename_race replace NAME REAL  whenever NAME appears, it is moved away, REAL takes its place, and after a while goes back
+ *   rename_race replace NAME REAL  whenever NAME appears, it is moved away, and REAL takes its place for a while
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +31,9 @@ replace(const char *name, const char *real)
 			continue;
 		if (snprintf(away, sizeof(away), "%s.%u", name, i) >= (int)sizeof(away))
 			return 1;
+		/* NAME may have been made again already. */
 		if (rename(name, away) != 0 || rename(real, name) != 0)
-			return 1;
+			continue;
 		/* Long enough for whoever made NAME to come back to it by its name. */
 		usleep(i % 4 * 50);
 		if (rename(name, real) != 0)

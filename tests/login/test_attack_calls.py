@@ -70,7 +70,8 @@ def test_the_injector_works(pid):
     assert inject(pid, "close", descriptor) == "= 0"
 
 
-FAMILIES = [AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_ALG, AF_VSOCK, 3, 4, 5, 9, 15, 21, 29, 30, 31, 43, 44, 0, 46]
+FAMILIES = [AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_ALG, AF_VSOCK, 3, 4, 5, 9, 15, 21, 29, 30, 31, 43, 44, 0,
+            46]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -131,8 +132,8 @@ def test_no_other_process(fresh_host, pid, kept):
     assert inject_errno(pid, "process_madvise", 0, 0, 0, 0, 0) == "EPERM"
 
 
-IDENTITIES = [(0, 0, 0), (NO_ID,) * 3, (UID, UID, 0), (0, UID, UID), (UID, 0, UID), (NO_ID, UID, NO_ID), (2901,) * 3, (65534,) * 3,
-              (UID + 1,) * 3, (GID,) * 3]
+IDENTITIES = [(0, 0, 0), (NO_ID,) * 3, (UID, UID, 0), (0, UID, UID), (UID, 0, UID), (NO_ID, UID, NO_ID), (2901,) * 3,
+              (65534,) * 3, (UID + 1,) * 3, (GID,) * 3]
 
 
 def test_no_other_identity(pid):
@@ -162,17 +163,20 @@ def test_no_new_namespace(pid, name):
     if name != "NEWTIME":  # for clone(2) this bit is a part of the signal's number
         assert inject_errno(pid, "clone", flags | SIGCHLD, 0, 0, 0, 0) == "EPERM"
         assert inject_errno(pid, "clone", flags | CLONE["NEWUSER"] | SIGCHLD, 0, 0, 0, 0) == "EPERM"
-    assert inject_errno(pid, "clone3", hexadecimal(struct.pack("=11Q", flags, 0, 0, 0, SIGCHLD, 0, 0, 0, 0, 0, 0)), 88) == "ENOSYS"
+    assert inject_errno(pid, "clone3", hexadecimal(struct.pack("=11Q", flags, 0, 0, 0, SIGCHLD, 0, 0, 0, 0, 0,
+                                                               0)), 88) == "ENOSYS"
     assert inject_errno(pid, "setns", 0, flags) == "EPERM"
 
 
 def test_no_mount_and_no_other_root(pid):
     assert inject_errno(pid, "mount", "s:none", "s:/", "s:tmpfs", 0, 0) == "EPERM"
     assert inject_errno(pid, "mount", 0, "s:/", 0, 0x20 | 0x1000, 0) == "EPERM"  # MS_REMOUNT|MS_BIND: without nosuid, noexec
-    for call, arguments in {"umount2": ("s:/", 2), "pivot_root": ("s:/", "s:/"), "chroot": ("s:/",), "open_tree": (-100, "s:/", 1),
-                            "move_mount": (-100, "s:/", -100, "s:/", 0), "fsopen": ("s:tmpfs", 0), "fsmount": (0, 0, 0),
-                            "fspick": (-100, "s:/", 0), "fsconfig": (0, 6, 0, 0, 0), "mount_setattr": (-100, "s:/", 0, "z:32", 32),
-                            "name_to_handle_at": (-100, "s:/", "z:136", "z:8", 0), "open_by_handle_at": (0, "z:136", 0)}.items():
+    for call, arguments in {"umount2": ("s:/", 2), "pivot_root": ("s:/", "s:/"), "chroot": ("s:/",),
+                            "open_tree": (-100, "s:/", 1), "move_mount": (-100, "s:/", -100, "s:/", 0),
+                            "fsopen": ("s:tmpfs", 0), "fsmount": (0, 0, 0), "fspick": (-100, "s:/", 0),
+                            "fsconfig": (0, 6, 0, 0, 0), "mount_setattr": (-100, "s:/", 0, "z:32", 32),
+                            "name_to_handle_at": (-100, "s:/", "z:136", "z:8", 0),
+                            "open_by_handle_at": (0, "z:136", 0)}.items():
         assert inject_errno(pid, call, *arguments) == "EPERM", call
 
 
@@ -202,7 +206,8 @@ def test_nothing_that_belongs_to_the_host(pid):
     for call, arguments in {"shmget": (1, 4096, 0o1666), "shmat": (0, 0, 0), "semget": (1, 1, 0o1666), "msgget": (1, 0o1666),
                             "mq_open": ("s:queue", 0o102, 0o666, 0), "add_key": ("s:user", "s:name", "s:x", 1, -4),
                             "request_key": ("s:user", "s:name", 0, -4), "keyctl": (0, -4, 1), "bpf": (5, "z:120", 120),
-                            "perf_event_open": ("z:128", 0, -1, -1, 0), "userfaultfd": (1,), "personality": (0x0040000,)}.items():
+                            "perf_event_open": ("z:128", 0, -1, -1,
+                                                0), "userfaultfd": (1,), "personality": (0x0040000,)}.items():
         assert inject_errno(pid, call, *arguments) == "EPERM", call
 
 
@@ -218,7 +223,8 @@ def test_no_queue_or_semaphore_by_its_number(pid):
             assert inject_errno(pid, call, *arguments) == "EPERM", call  # IPC_STAT
         assert inject_errno(pid, "mq_unlink", "s:queue") in ("EPERM", "ENOSYS")
     finally:
-        subprocess.run(["ipcrm", "--queue-id", identifiers[0], "--semaphore-id", identifiers[1], "--shmem-id", identifiers[2]],
+        subprocess.run(["ipcrm", "--queue-id", identifiers[0], "--semaphore-id", identifiers[1], "--shmem-id",
+                        identifiers[2]],
                        check=True)
 
 
@@ -228,12 +234,13 @@ def run_ipcmk(*what):
     return made.stdout.split()[-1]
 
 
-# Calls by the 32-bit entry: getpid, socketcall(SYS_SOCKET), socket, connect, setuid32, setresuid32, execve, mount, unshare, chroot,
-# ptrace, open: one of them harmless, since it is the entry that must be shut.
-CALLS_32 = {"getpid": (20,), "socketcall": (102, 1, hexadecimal(struct.pack("=3I", AF_INET, STREAM, 0))), "socket": (359, AF_INET, STREAM, 0),
-            "connect": (362, 0, hexadecimal(LOOPBACK_SSH), 16), "setuid32": (213, 0), "setresuid32": (208, 0, 0, 0),
-            "execve": (11, "s:/bin/sh", 0, 0), "mount": (21, "s:none", "s:/", "s:tmpfs", 0, 0), "unshare": (310, CLONE["NEWUSER"]),
-            "chroot": (61, "s:/"), "ptrace": (26, 16, 1, 0, 0), "open": (5, "s:/", 0)}
+# Calls by the 32-bit entry: getpid, socketcall(SYS_SOCKET), socket, connect, setuid32, setresuid32, execve, mount, unshare,
+# chroot, ptrace, open: one of them harmless, since it is the entry that must be shut.
+CALLS_32 = {"getpid": (20,), "socketcall": (102, 1, hexadecimal(struct.pack("=3I", AF_INET, STREAM, 0))),
+            "socket": (359, AF_INET, STREAM, 0), "connect": (362, 0, hexadecimal(LOOPBACK_SSH), 16), "setuid32": (213, 0),
+            "setresuid32": (208, 0, 0, 0), "execve": (11, "s:/bin/sh", 0, 0),
+            "mount": (21, "s:none", "s:/", "s:tmpfs", 0, 0), "unshare": (310, CLONE["NEWUSER"]), "chroot": (61, "s:/"),
+            "ptrace": (26, 16, 1, 0, 0), "open": (5, "s:/", 0)}
 
 
 @pytest.mark.parametrize("name", sorted(CALLS_32))
@@ -246,7 +253,8 @@ def test_the_32_bit_entry_kills(fresh_host, view, name):
         end_process(victim)
 
 
-@pytest.mark.parametrize("call", ["getpid", "socket", "connect", "setuid", "setresuid", "execve", "unshare", "ptrace", "mount", "520", "545"])
+@pytest.mark.parametrize("call", [ "getpid", "socket", "connect", "setuid", "setresuid", "execve", "unshare", "ptrace",
+                                  "mount", "520", "545"])
 def test_x32_numbers_kill(fresh_host, view, call):
     with fresh_host.login("calls", fresh_host.key("calls")):
         victim = assert_all_sealed(view)[-1]

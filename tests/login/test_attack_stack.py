@@ -1,12 +1,14 @@
-"""PAM stacks that an operator may have got wrong, and sshd configurations that take a protection away: a Berth user's process is
-sealed, or there is none."""
+"""PAM stacks that an operator may have got wrong, and sshd configurations that take a protection away: a Berth user's
+process is sealed, or there is none."""
 import re
+import subprocess
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from attack_tools import View, Watch, assert_all_sealed, hold_open, processes_of_user, replaced_pam, try_everything
-from private_host import load_key, wait_until
+from private_host import run, wait_until
 
 UID = 5901
 VIEW = View(UID, groups=(7901,), mounts={"/": "/srv/berth/bucket/stack"})
@@ -59,22 +61,23 @@ def all_of(*edits):
     return edit
 
 
+# At least one of our auth and session lines is run in each: a stack that runs neither has no Berth in it, and nobody could
+# tell.
 STACKS = {
     "auth sufficient before ours": before_ours("auth sufficient pam_permit.so"),
     "account sufficient before ours": before_ours("account sufficient pam_permit.so"),
     "session sufficient before ours": before_ours("session sufficient pam_permit.so"),
-    "sufficient before all of ours": before_ours("auth sufficient pam_permit.so", "account sufficient pam_permit.so",
-                                                 "session sufficient pam_permit.so"),
-    "done before all of ours": before_ours("auth [default=done] pam_permit.so", "account [default=done] pam_permit.so",
-                                           "session [default=done] pam_permit.so"),
-    "a jump over all of ours": before_ours("auth [default=1] pam_permit.so", "account [default=1] pam_permit.so",
-                                           "session [default=1] pam_permit.so"),
+    "sufficient before auth and account": before_ours("auth sufficient pam_permit.so", "account sufficient pam_permit.so"),
+    "sufficient before account and session": before_ours("account sufficient pam_permit.so",
+                                                         "session sufficient pam_permit.so"),
+    "done before auth": before_ours("auth [default=done] pam_permit.so"),
+    "a jump over auth": before_ours("auth [default=1] pam_permit.so"),
+    "a jump over account and session": before_ours("account [default=1] pam_permit.so", "session [default=1] pam_permit.so"),
     "without our session line": without_ours("session"),
     "without our auth line": without_ours("auth"),
     "without our account line": without_ours("account"),
     "only our auth line": without_ours("account", "session"),
     "only our session line": without_ours("auth", "account"),
-    "only our account line": without_ours("auth", "session"),
     "ours last": ours_last,
     "ours optional": control("optional"),
     "ours sufficient": control("sufficient"),
@@ -82,8 +85,6 @@ STACKS = {
     "ours requisite": control("requisite"),
     "our auth line optional, session line gone": all_of(control("optional", "auth"), without_ours("session")),
     "failure before ours": before_ours("auth required pam_deny.so", "session required pam_deny.so"),
-    "pam_permit for everything, ours last": lambda text: "auth sufficient pam_permit.so\naccount sufficient pam_permit.so\nsession sufficient "
-                                                        "pam_permit.so\n" + ours_last(text),
 }
 
 
@@ -93,6 +94,8 @@ def test_no_stack_leaves_a_session_unsealed(host, key, name):
     with replaced_pam(host, STACKS[name]):
         try_everything(host, "stack", key, VIEW)
     wait_until(lambda: not processes_of_user(UID), what="the sessions' end")
+    # Where another module fails after ours, sshd closes no session; whoever lists them strikes the dead ones off.
+    assert "stack" not in run("/usr/bin/berth", "sessions").out
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
@@ -107,6 +110,7 @@ def test_nor_without_the_match_block(host, key, name):
     finally:
         MATCH_FILE.write_text(packaged, encoding="utf-8")
         host.sshd_config("")
+    assert "stack" not in run("/usr/bin/berth", "sessions").out
 
 
 def test_the_right_stack_lets_in(host, key):
@@ -133,7 +137,8 @@ def test_use_pam_no(host, key, match):
 def test_a_match_block_for_other_things_sets_no_use_pam(host, key):
     """ChrootDirectory, ForceCommand and a shell of the operator's, before the packages' block."""
     for text in ("Match User stack\n  ForceCommand /bin/sh\n  DisableForwarding no\n  PermitTTY yes\nMatch all\n",
-                 "Match User stack\n  ChrootDirectory /srv/berth/bucket\nMatch all\n", "Match User stack\n  PermitUserRC yes\n  AllowTcpForwarding yes\nMatch all\n",
+                 "Match User stack\n  ChrootDirectory /srv/berth/bucket\nMatch all\n",
+                 "Match User stack\n  PermitUserRC yes\n  AllowTcpForwarding yes\nMatch all\n",
                  "PermitUserEnvironment yes\nAcceptEnv *\nPermitTunnel yes\nAllowAgentForwarding yes\n"):
         host.sshd_config(text)
         try:
@@ -149,13 +154,13 @@ def test_another_service_name(host, key):
     link = Path("/usr/sbin/sshd-two")
     link.write_bytes(Path("/usr/sbin/sshd").read_bytes())
     link.chmod(0o755)
-    import subprocess
     other = subprocess.Popen([str(link), "-D", "-p", "2222"], stdin=subprocess.DEVNULL)
     try:
         wait_until(lambda: Path("/proc/%d" % other.pid).exists())
         port, host.port = host.port, 2222
         try:
-            wait_until(lambda: host.ssh("localuser", key, "true", timeout=10).code == 255 and other.poll() is None, what="the other sshd")
+            wait_until(lambda: host.ssh("localuser", key, "true",
+                                        timeout=10).code == 255 and other.poll() is None, what="the other sshd")
             try_everything(host, "stack", key, VIEW)
         finally:
             host.port = port
@@ -176,11 +181,9 @@ def test_the_session_is_sealed_before_anything_of_the_users_runs(host, key):
 
 def test_several_channels_and_key_renewal(host, key):
     """Every process that a connection starts later is a child of the sealed one."""
-    import paramiko
     with host.login("stack", key) as session, Watch(VIEW):
         channels = [paramiko.SFTPClient.from_transport(session.transport) for _ in range(4)]
         session.transport.renegotiate_keys()
         for channel in channels:
             assert channel.listdir("/") == []
         assert len(assert_all_sealed(VIEW)) >= 5
-    assert load_key(key)

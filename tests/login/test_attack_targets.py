@@ -1,5 +1,5 @@
-"""A Target never leaves the data root, and CreateHome never gives a neighbour's directory away: on real logins, with somebody
-swapping names all the while. The same many thousand times over without sshd: tests/unit/test_target.c."""
+"""A Target never leaves the data root, and CreateHome never gives a neighbour's directory away: on real logins, with
+somebody swapping names all the while. The same many thousand times over without sshd: tests/unit/test_target.c."""
 import concurrent.futures
 import os
 import shutil
@@ -56,7 +56,8 @@ LINKS = ["/srv/outside", "..", "/proc/self/root"]  # more of them in tests/unit/
 @pytest.mark.parametrize("leads_to", LINKS)
 @pytest.mark.parametrize("target, link", [("/link", "link"), ("/link/inner", "link"), ("/bucket/link", "bucket/link"),
                                           ("/bucket/link/", "bucket/link"), ("/bucket/link/inner", "bucket/link"),
-                                          ("/bucket/real/link", "bucket/real/link"), ("/bucket/real/link/new/home", "bucket/real/link")])
+                                          ("/bucket/real/link",
+                                           "bucket/real/link"), ("/bucket/real/link/new/home", "bucket/real/link")])
 def test_no_symlink_in_any_position(host, key, outside, user, leads_to, target, link):
     host.bucket("bucket", "real/inner", owner=UID)
     os.symlink(leads_to, DATA_ROOT / link)
@@ -123,7 +124,8 @@ def inodes_below(path):
 
 
 def strange_inodes(pid, allowed):
-    """What of this session's root, and of what is mounted in it, is none of the allowed inodes; the sealed root is root's."""
+    """What of this session's root, and of what is mounted in it, is none of the allowed inodes; the sealed root is
+    root's."""
     found = []
     try:
         for name in [""] + os.listdir("/proc/%d/root" % pid):
@@ -198,8 +200,8 @@ def test_a_directory_moved_out_of_the_data_root_while_logging_in(host, key, outs
 
 @pytest.mark.parametrize("owner, mode", [(UID, 0o755), (0, 0o777)], ids=["the user's own", "all may write"])
 def test_create_home_never_gives_a_neighbours_directory_away(host, key, user, owner, mode):
-    """20 missing targets a login, each made by the account step or the session while the neighbour's directory is put in place of
-    one: several hundred tries."""
+    """20 missing targets a login, each made by the account step or the session while the neighbour's directory is put in
+    place of one: several hundred tries."""
     neighbour_uid = UID + 1
     directory = DATA_ROOT / "bucket/owned"
     host.bucket("bucket", "owned", "owned/neighbour", owner=neighbour_uid)
@@ -226,10 +228,12 @@ def test_create_home_never_gives_a_neighbours_directory_away(host, key, user, ow
 def test_dotdot_in_the_store_is_refused(host, key, user):
     """Written by hand; the agent, the PAM module and the kernel each refuse it."""
     host.bucket("bucket", "real", owner=UID)
-    for target in ("/bucket/..", "/../outside", "/bucket/../../outside", "/..", "/bucket/real/../../../outside", "/", "//", "/bucket//real"):
+    for target in ("/bucket/..", "/../outside", "/bucket/../../outside", "/..", "/bucket/real/../../../outside", "/", "//",
+                   "/bucket//real"):
         user(("/", "/bucket/real"))
         with host.database() as database:
-            database.execute("UPDATE users SET mappings = replace(mappings, '/bucket/real', ?) WHERE user_name = 'targets'", (target,))
+            database.execute("UPDATE users SET mappings = replace(mappings, '/bucket/real', ?) WHERE user_name = 'targets'",
+                             (target,))
         assert not host.sftp("targets", key, "ls /\n").ok, target
         assert host.log("targets"), "no line says why"
         assert processes_of_user(UID) == []
@@ -241,7 +245,8 @@ def test_entries_that_nest_or_repeat_by_direct_edit(host, key, user):
     for entry in ("/a/b", "/a", "/", "/a/", "/a/b/c"):
         user(("/a", "/bucket/nest"), ("/z", "/bucket/second"))
         with host.database() as database:
-            database.execute("UPDATE users SET mappings = replace(mappings, '\"/z\"', ?) WHERE user_name = 'targets'", ('"%s"' % entry,))
+            database.execute("UPDATE users SET mappings = replace(mappings, '\"/z\"', ?) WHERE user_name = 'targets'",
+                             ('"%s"' % entry,))
         assert not host.sftp("targets", key, "ls /\n").ok, entry
         assert processes_of_user(UID) == []
         assert list(home.iterdir()) == []

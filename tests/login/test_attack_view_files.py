@@ -27,21 +27,23 @@ static void __attribute__((constructor)) loaded(void)
 		dprintf(open(name, O_CREAT | O_WRONLY | O_APPEND, 0666), "uid %d gid %d\\n", getuid(), getgid());
 	}
 }
-int pam_sm_setcred(void) { loaded(); return 0; }
-int pam_sm_open_session(void) { loaded(); return 0; }
-int _nss_evil_getpwnam_r(void) { loaded(); return 0; }
-int _nss_evil_getpwuid_r(void) { loaded(); return 0; }
-int _nss_evil_getgrnam_r(void) { loaded(); return 0; }
-int _nss_evil_getgrgid_r(void) { loaded(); return 0; }
-int _nss_evil_initgroups_dyn(void) { loaded(); return 0; }
-int _nss_berth_getpwnam_r(void) { loaded(); return 0; }
+int pam_sm_setcred(void) {loaded(); return 0; }
+int pam_sm_open_session(void) {loaded(); return 0; }
+int _nss_evil_getpwnam_r(void) {loaded(); return 0; }
+int _nss_evil_getpwuid_r(void) {loaded(); return 0; }
+int _nss_evil_getgrnam_r(void) {loaded(); return 0; }
+int _nss_evil_getgrgid_r(void) {loaded(); return 0; }
+int _nss_evil_initgroups_dyn(void) {loaded(); return 0; }
+int _nss_berth_getpwnam_r(void) {loaded(); return 0; }
 """
+
+OPENSSL_CONFIGURATION = "openssl_conf = i\n[i]\nengines = e\n[e]\nevil = v\n[v]\ndynamic_path = /evil.so\ninit = 1\n"
 
 FILES = {
     "etc/passwd": "root::0:0::/:/bin/sh\nevil:x:0:0::/:/bin/sh\n",
     "etc/group": "root:x:0:evil\nsudo:x:27:evil\nshadow:x:42:evil\nberth-g5702:x:0:\n",
     "etc/shadow": "root::19000::::::\nevil::19000::::::\n",
-    "etc/nsswitch.conf": "passwd: evil files\ngroup: evil files\ninitgroups: evil\nshadow: evil\nhosts: evil\nservices: evil\nnetgroup: evil\n",
+    "etc/nsswitch.conf": "passwd: evil files\ngroup: evil files\ninitgroups: evil\nshadow: evil\nhosts: evil\n",
     "etc/ld.so.preload": "/evil.so\n",
     "etc/ld.so.conf": "/\n",
     "etc/security/group.conf": "*;*;*;Al0000-2400;root,sudo,shadow,disk\n",
@@ -60,18 +62,19 @@ FILES = {
     "etc/berth/berth.conf": "Store sqlite:/evil.db\nDataRoot /\nMinUid 1000\n",
     "etc/default/locale": "LD_PRELOAD=/evil.so\n",
     "etc/krb5.conf": "[plugins]\n ccselect = { module = evil:/evil.so }\n",
-    "etc/ssl/openssl.cnf": "openssl_conf = init\n[init]\nengines = e\n[e]\nevil = v\n[v]\ndynamic_path = /evil.so\ninit = 1\n",
-    "usr/lib/ssl/openssl.cnf": "openssl_conf = init\n[init]\nengines = e\n[e]\nevil = v\n[v]\ndynamic_path = /evil.so\ninit = 1\n",
+    "etc/ssl/openssl.cnf": OPENSSL_CONFIGURATION,
+    "usr/lib/ssl/openssl.cnf": OPENSSL_CONFIGURATION,
     ".ssh/rc": "touch /PROOF\n",
     ".ssh/environment": "LD_PRELOAD=/evil.so\n",
     ".pam_environment": "LD_PRELOAD DEFAULT=/evil.so\n",
     ".profile": "touch /PROOF\n",
 }
 
-LIBRARY_NAMES = ["evil.so", "pam_evil.so", "libnss_evil.so.2", "libnss_berth.so.2", "libnss_files.so.2", "libnss_systemd.so.2", "libc.so.6",
-                 "libgcc_s.so.1", "libcrypto.so.3", "pam_berth.so", "pam_group.so", "gconv/UTF-16.so", "gconv/gconv-modules"]
-LIBRARY_DIRECTORIES = ["", "lib", "lib64", "usr/lib", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu/security",
-                       "usr/lib/x86_64-linux-gnu/security", "lib/security"]
+LIBRARY_NAMES = ["evil.so", "pam_evil.so", "libnss_evil.so.2", "libnss_berth.so.2", "libnss_files.so.2",
+                 "libnss_systemd.so.2", "libc.so.6", "libgcc_s.so.1", "libcrypto.so.3", "pam_berth.so", "pam_group.so",
+                 "gconv/UTF-16.so", "gconv/gconv-modules"]
+LIBRARY_DIRECTORIES = ["", "lib", "lib64", "usr/lib", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu",
+                       "lib/x86_64-linux-gnu/security", "usr/lib/x86_64-linux-gnu/security", "lib/security"]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +93,8 @@ def evil(fresh_host, tmp_path_factory):
             target.parent.mkdir(parents=True, exist_ok=True)
             if target != library:
                 shutil.copy(library, target)
-    for name in ("bin/sh", "bin/bash", "usr/sbin/nologin", "sbin/nologin", "usr/bin/xauth", "usr/lib/openssh/sftp-server", "bin/id"):
+    for name in ("bin/sh", "bin/bash", "usr/sbin/nologin", "sbin/nologin", "usr/bin/xauth", "usr/lib/openssh/sftp-server",
+                 "bin/id"):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy("/usr/bin/busybox" if os.path.exists("/usr/bin/busybox") else "/usr/bin/touch", home / name)
         (home / name).chmod(0o755)
@@ -144,7 +148,8 @@ def test_a_session_has_only_the_records_ids_and_the_hosts_libraries(host, evil):
 
 def test_every_way_of_sftp_with_them_around(host, evil):
     with Watch(VIEW) as watch:
-        result = host.sftp("evil", evil, "ls -la /\nls -ln /etc\ncd /etc/security\npwd\nget /etc/passwd /tmp/got\ndf\nls -la /usr/lib\n")
+        result = host.sftp("evil", evil,
+                           "ls -la /\nls -ln /etc\ncd /etc/security\npwd\nget /etc/passwd /tmp/got\ndf\nls -la /usr/lib\n")
         assert result.ok, repr(result)
         hold_open(host, "evil", evil)
         for command in (["id"], ["/bin/sh"], ["/bin/id"]):
@@ -156,9 +161,11 @@ def test_every_way_of_sftp_with_them_around(host, evil):
 
 
 def test_with_modules_after_ours_in_the_stack(host, evil):
-    """Debian's stack holds more than ours; pam_group and pam_env with the user's files would be the end. Ours ends the stack."""
+    """Debian's stack holds more than ours; pam_group and pam_env with the user's files would be the end. Ours ends the
+    stack."""
     def add(text):
-        return text + "\nauth optional pam_group.so\nsession required pam_env.so\nsession optional pam_limits.so\nauth optional pam_env.so\n"
+        return text + ("\nauth optional pam_group.so\nauth optional pam_env.so\nsession required pam_env.so\n"
+                       "session optional pam_limits.so\n")
     path = Path("/etc/pam.d/sshd")
     before = path.read_text(encoding="utf-8")
     path.write_text(add(before), encoding="utf-8")

@@ -1,6 +1,6 @@
 /*
- * The system call filter: each call that a sealed session may not make is made by a process that has the filter, and what a session
- * needs is made too. The same calls inside real sessions: tests/login/test_attack_calls.py.
+ * The system call filter: each call that a sealed session may not make is made by a process that has the filter, and what a
+ * session needs is made too. The same calls inside real sessions: tests/login/test_attack_calls.py.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -92,9 +95,11 @@ no_network(void **state)
 		CALL(socket, EAFNOSUPPORT, AF_NETLINK, SOCK_RAW, 9), CALL(socket, EAFNOSUPPORT, AF_PACKET, SOCK_RAW),
 		CALL(socket, EAFNOSUPPORT, AF_VSOCK, SOCK_STREAM), CALL(socket, EAFNOSUPPORT, AF_ALG, SOCK_SEQPACKET),
 		CALL(connect, EACCES, 0), CALL(bind, EACCES, 0), CALL(listen, EACCES, 0), CALL(accept, EACCES, 0),
-		CALL(accept4, EACCES, 0), CALL(socketpair, EPERM, AF_UNIX, SOCK_DGRAM), CALL(socketpair, EPERM, AF_UNIX, SOCK_SEQPACKET),
-		CALL(socketpair, EPERM, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK), CALL(socketpair, EPERM, AF_TIPC, SOCK_STREAM),
-		CALL(io_uring_setup, ENOSYS), CALL(io_uring_enter, ENOSYS), CALL(io_uring_register, ENOSYS),
+		CALL(accept4, EACCES, 0), CALL(socketpair, EPERM, AF_UNIX, SOCK_DGRAM),
+		CALL(socketpair, EPERM, AF_UNIX, SOCK_SEQPACKET),
+		CALL(socketpair, EPERM, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK),
+		CALL(socketpair, EPERM, AF_TIPC, SOCK_STREAM), CALL(io_uring_setup, ENOSYS),
+		CALL(io_uring_enter, ENOSYS), CALL(io_uring_register, ENOSYS),
 	};
 
 	(void)state;
@@ -105,12 +110,14 @@ static void
 no_other_identity(void **state)
 {
 	static const struct call calls[] = {
-		CALL(setresuid, EPERM, 0, 0, 0), CALL(setresuid, EPERM, NO_ID, NO_ID, NO_ID), CALL(setresuid, EPERM, UID, UID, 0),
-		CALL(setresuid, EPERM, UID, 0, UID), CALL(setresuid, EPERM, 0, UID, UID), CALL(setresuid, EPERM, UID, NO_ID, UID),
+		CALL(setresuid, EPERM, 0, 0, 0), CALL(setresuid, EPERM, NO_ID, NO_ID, NO_ID),
+		CALL(setresuid, EPERM, UID, UID, 0), CALL(setresuid, EPERM, UID, 0, UID),
+		CALL(setresuid, EPERM, 0, UID, UID), CALL(setresuid, EPERM, UID, NO_ID, UID),
 		CALL(setresuid, EPERM, UID + 1, UID + 1, UID + 1), CALL(setresuid, EPERM, GID, GID, GID),
-		CALL(setresgid, EPERM, 0, 0, 0), CALL(setresgid, EPERM, NO_ID, NO_ID, NO_ID), CALL(setresgid, EPERM, GID, GID, 0),
-		CALL(setresgid, EPERM, UID, UID, UID), CALL(setuid, EPERM, UID), CALL(setgid, EPERM, GID), CALL(setreuid, EPERM, UID, UID),
-		CALL(setregid, EPERM, GID, GID), CALL(setfsuid, EPERM, UID), CALL(setfsgid, EPERM, GID), CALL(setgroups, EPERM, 0),
+		CALL(setresgid, EPERM, 0, 0, 0), CALL(setresgid, EPERM, NO_ID, NO_ID, NO_ID),
+		CALL(setresgid, EPERM, GID, GID, 0), CALL(setresgid, EPERM, UID, UID, UID), CALL(setuid, EPERM, UID),
+		CALL(setgid, EPERM, GID), CALL(setreuid, EPERM, UID, UID), CALL(setregid, EPERM, GID, GID),
+		CALL(setfsuid, EPERM, UID), CALL(setfsgid, EPERM, GID), CALL(setgroups, EPERM, 0),
 		CALL(capset, EPERM),
 	};
 
@@ -122,15 +129,17 @@ static void
 no_way_out_of_the_view(void **state)
 {
 	static const struct call calls[] = {
-		CALL(unshare, EPERM, CLONE_NEWUSER), CALL(unshare, EPERM, CLONE_NEWNS), CALL(unshare, EPERM, CLONE_NEWNET),
-		CALL(unshare, EPERM, CLONE_FS), CALL(setns, EPERM, 0), CALL(clone3, ENOSYS),
-		CALL(clone, EPERM, CLONE_NEWUSER | SIGCHLD), CALL(clone, EPERM, CLONE_NEWNS | SIGCHLD),
-		CALL(clone, EPERM, CLONE_NEWNET | SIGCHLD), CALL(clone, EPERM, CLONE_NEWPID | SIGCHLD),
-		CALL(clone, EPERM, CLONE_NEWUTS | SIGCHLD), CALL(clone, EPERM, CLONE_NEWIPC | SIGCHLD),
-		CALL(clone, EPERM, CLONE_NEWCGROUP | SIGCHLD), CALL(mount, EPERM), CALL(umount2, EPERM), CALL(pivot_root, EPERM),
-		CALL(chroot, EPERM), CALL(open_tree, EPERM), CALL(move_mount, EPERM), CALL(fsopen, EPERM), CALL(fsmount, EPERM),
-		CALL(fspick, EPERM), CALL(fsconfig, EPERM), CALL(mount_setattr, EPERM), CALL(open_by_handle_at, EPERM),
-		CALL(name_to_handle_at, EPERM), CALL(execve, EACCES), CALL(execveat, EACCES),
+		CALL(unshare, EPERM, CLONE_NEWUSER), CALL(unshare, EPERM, CLONE_NEWNS),
+		CALL(unshare, EPERM, CLONE_NEWNET), CALL(unshare, EPERM, CLONE_FS), CALL(setns, EPERM, 0),
+		CALL(clone3, ENOSYS), CALL(clone, EPERM, CLONE_NEWUSER | SIGCHLD),
+		CALL(clone, EPERM, CLONE_NEWNS | SIGCHLD), CALL(clone, EPERM, CLONE_NEWNET | SIGCHLD),
+		CALL(clone, EPERM, CLONE_NEWPID | SIGCHLD), CALL(clone, EPERM, CLONE_NEWUTS | SIGCHLD),
+		CALL(clone, EPERM, CLONE_NEWIPC | SIGCHLD), CALL(clone, EPERM, CLONE_NEWCGROUP | SIGCHLD),
+		CALL(mount, EPERM), CALL(umount2, EPERM), CALL(pivot_root, EPERM), CALL(chroot, EPERM),
+		CALL(open_tree, EPERM), CALL(move_mount, EPERM), CALL(fsopen, EPERM), CALL(fsmount, EPERM),
+		CALL(fspick, EPERM), CALL(fsconfig, EPERM), CALL(mount_setattr, EPERM),
+		CALL(open_by_handle_at, EPERM), CALL(name_to_handle_at, EPERM), CALL(execve, EACCES),
+		CALL(execveat, EACCES),
 	};
 
 	(void)state;
@@ -142,9 +151,43 @@ no_other_process_and_nothing_of_the_kernel(void **state)
 {
 	static const struct call calls[] = {
 		CALL(ptrace, EPERM), CALL(process_vm_readv, EPERM), CALL(process_vm_writev, EPERM), CALL(kcmp, EPERM),
-		CALL(pidfd_getfd, EPERM), CALL(process_madvise, EPERM), CALL(shmget, EPERM), CALL(shmat, EPERM), CALL(semget, EPERM),
-		CALL(msgget, EPERM), CALL(mq_open, EPERM), CALL(add_key, EPERM), CALL(request_key, EPERM), CALL(keyctl, EPERM),
-		CALL(bpf, EPERM), CALL(perf_event_open, EPERM), CALL(userfaultfd, EPERM), CALL(personality, EPERM, 0xffffffff),
+		CALL(pidfd_getfd, EPERM), CALL(process_madvise, EPERM), CALL(shmget, EPERM), CALL(shmat, EPERM),
+		CALL(semget, EPERM), CALL(msgget, EPERM), CALL(mq_open, EPERM), CALL(add_key, EPERM),
+		CALL(request_key, EPERM), CALL(keyctl, EPERM), CALL(bpf, EPERM), CALL(perf_event_open, EPERM),
+		CALL(userfaultfd, EPERM), CALL(personality, EPERM, 0xffffffff),
+	};
+
+	(void)state;
+	assert_calls(calls, COUNT(calls));
+}
+
+static void
+no_signal_and_no_limit_for_another_process(void **state)
+{
+	const unsigned long self = (unsigned long)getpid();
+	const struct call calls[] = {
+		CALL(kill, EPERM, self, 0), CALL(tkill, EPERM, self, 0), CALL(tgkill, EPERM, self, self, 0),
+		CALL(rt_sigqueueinfo, EPERM, self, 0), CALL(rt_tgsigqueueinfo, EPERM, self, self, 0),
+		CALL(pidfd_open, EPERM, self), CALL(pidfd_send_signal, EPERM, 0), CALL(setpriority, EPERM, 0, self, 19),
+		CALL(ioprio_set, EPERM, 1, self, 0), CALL(sched_setaffinity, EPERM, self), CALL(sched_setattr, EPERM, self),
+		CALL(sched_setparam, EPERM, self), CALL(sched_setscheduler, EPERM, self), CALL(migrate_pages, EPERM, self),
+		CALL(move_pages, EPERM, self), CALL(prlimit64, EPERM, self, RLIMIT_CPU), CALL(prlimit64, 0, 0, RLIMIT_CPU),
+		CALL(fcntl, EPERM, 0, F_SETOWN, self), CALL(fcntl, EPERM, 0, F_SETOWN_EX), CALL(fcntl, 0, 2, F_GETFD),
+		CALL(ioctl, EPERM, 0, FIOSETOWN), CALL(ioctl, EPERM, 0, SIOCSPGRP), CALL(ioctl, EPERM, 0, TIOCSTI),
+		CALL(ioctl, EPERM, 0, TIOCLINUX), CALL(ioctl, EBADF, 9999, FIONREAD), CALL(syslog, EPERM, 3),
+	};
+
+	(void)state;
+	assert_calls(calls, COUNT(calls));
+}
+
+static void
+nothing_newer_than_the_list(void **state)
+{
+	static const struct call calls[] = {
+		{ "statmount", 457, EPERM, { 0 } }, { "listmount", 458, EPERM, { 0 } },
+		{ "open_tree_attr", 467, EPERM, { 0 } },
+		{ "the first unknown one", 470, ENOSYS, { 0 } }, { "any other", 999, ENOSYS, { 0 } },
 	};
 
 	(void)state;
@@ -157,8 +200,8 @@ call_through_int80(const void *argument)
 {
 	long result;
 
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"((long)*(const int *)argument), "b"(0l), "c"(0l), "d"(0l) : "memory", "r8",
-	    "r9", "r10", "r11");
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"((long)*(const int *)argument), "b"(0l), "c"(0l), "d"(0l)
+	    : "memory", "r8", "r9", "r10", "r11");
 	return 0;
 }
 
@@ -245,6 +288,8 @@ main(void)
 		cmocka_unit_test(no_other_identity),
 		cmocka_unit_test(no_way_out_of_the_view),
 		cmocka_unit_test(no_other_process_and_nothing_of_the_kernel),
+		cmocka_unit_test(no_signal_and_no_limit_for_another_process),
+		cmocka_unit_test(nothing_newer_than_the_list),
 #ifdef __x86_64__
 		cmocka_unit_test(foreign_numbers_kill),
 #endif

@@ -198,6 +198,7 @@ test_home_directory_type(void **state)
 	no_create(LOGICAL(MAP("/a", "/b")) ",\"HomeDirectory\":\"/\"", "lies at or under no Entry");
 	no_create(LOGICAL("{\"Entry\":\"/f\",\"Target\":\"/b/f\",\"Type\":\"FILE\"}") ",\"HomeDirectory\":\"/f\"",
 	    "Type FILE");
+	no_create(LOGICAL("{\"Entry\":\"/\",\"Target\":\"/b/f\",\"Type\":\"FILE\"}"), "can't be of Type FILE");
 }
 
 static void
@@ -322,6 +323,13 @@ test_profile_floors(void **state)
 	refused("UpdateUser", alice("\"PosixProfile\":{\"Uid\":0,\"Gid\":1500}"), API_INVALID_REQUEST, "Uid 0");
 	works("UpdateUser", alice("\"PosixProfile\":{\"Uid\":2001,\"Gid\":1500}"));
 	is_now("\"PosixProfile\":{\"Uid\":2001,\"Gid\":1500}," ROLE ",\"SshPublicKeys\":[]");
+
+	/* A floor that was raised since holds for all that is written, given or not. */
+	config.min_gid = 1600;
+	refused("UpdateUser", alice("\"HomeDirectory\":\"/b\""), API_INVALID_REQUEST, "Gid 1500 is below MinGid");
+	works("UpdateUser", alice("\"HomeDirectory\":\"/b\",\"PosixProfile\":{\"Uid\":2001,\"Gid\":1600}"));
+	config.min_gid = 1500;
+	is_now("\"HomeDirectory\":\"/b\",\"PosixProfile\":{\"Uid\":2001,\"Gid\":1600}," ROLE ",\"SshPublicKeys\":[]");
 }
 
 static void
@@ -438,7 +446,7 @@ test_servers(void **state)
 	snprintf(request, sizeof(request), "{\"ServerId\":\"%s\"}", id);
 	snprintf(expected, sizeof(expected),
 	    "{\"Server\":{\"Arn\":\"arn:aws:transfer:us-east-1:000000000000:server/%s\",\"Domain\":\"EFS\","
-	    "\"EndpointType\":\"PUBLIC\",\"IdentityProviderType\":\"SERVICE_MANAGED\",\"LoggingRole\":\"\","
+	    "\"EndpointType\":\"PUBLIC\",\"IdentityProviderType\":\"SERVICE_MANAGED\","
 	    "\"PreAuthenticationLoginBanner\":\"hi\",\"Protocols\":[\"SFTP\"],"
 	    "\"SecurityPolicyName\":\"TransferSecurityPolicy-2018-11\",\"ServerId\":\"%s\",\"State\":\"ONLINE\","
 	    "\"Tags\":[{\"Key\":\"k\",\"Value\":\"v\"}],\"UserCount\":0,\"StructuredLogDestinations\":[]}}",

@@ -1,6 +1,6 @@
 /*
- * What the PAM module makes of an agent's answer: every field of it hostile once, and the key that sshd names. The transport's hostility
- * (lengths, drips, silence) is test_wire.c's.
+ * What the PAM module makes of an agent's answer: every field of it hostile once, and the key that sshd names. The
+ * transport's hostility (lengths, drips, silence) is test_wire.c's.
  */
 #include <pwd.h>
 #include <setjmp.h>
@@ -73,8 +73,8 @@ encode(const struct fields *fields, size_t *length)
 	return memory;
 }
 
-/* parse: 0 or -1; the session stays to be looked at, and must be freed. The answer lies in memory of its exact size, for valgrind's
- * and the sanitizers' sake. */
+/* parse: 0 or -1; the session stays to be looked at, and must be freed. The answer lies in memory of its exact size, for
+ * valgrind's and the sanitizers' sake. */
 static int
 parse(struct session *session, const struct fields *fields, char *reason)
 {
@@ -161,7 +161,8 @@ every_changed_byte_is_survived(void **state)
 			free(answer);
 			exact[at] = values[i];
 			if (session_parse(&session, exact, length, reason) == 0)
-				assert_true(session_path_valid(session.mappings[0].target) && strlen(session.server_id) <= SERVER_ID_LENGTH);
+				assert_true(session_path_valid(session.mappings[0].target) &&
+				    strlen(session.server_id) <= SERVER_ID_LENGTH);
 			session_free(&session);
 		}
 	}
@@ -220,8 +221,8 @@ static void
 path_rules(void **state)
 {
 	static const char *const good[] = { "/", "/a", "/a/", "/a/b", "/...", "/.a", "/a..", "/..a/b", "/a b", "/\xc3\xa4" };
-	static const char *const bad[] = { "", "a", "./a", "//", "/a//", "/.", "/./", "/..", "/../", "/a/.", "/a/./b", "/a/..", "/a/../b",
-		"/a\nb", "/a\tb", "/\x01", "/\x7f", "/a//b" };
+	static const char *const bad[] = { "", "a", "./a", "//", "/a//", "/.", "/./", "/..", "/../", "/a/.", "/a/./b",
+		"/a/..", "/a/../b", "/a\nb", "/a\tb", "/\x01", "/\x7f", "/a//b" };
 	static char path[PATH_BYTES_MAX + 2];
 
 	(void)state;
@@ -364,10 +365,11 @@ static void
 keys_of_auth_info(void **state)
 {
 	static const char *const bad[] = {
-		"", "\n", "publickey", "publickey ", "publickey ssh-ed25519", "publickey ssh-ed25519 ", "publickey  ssh-ed25519 AAAA",
-		"publickey ssh-ed25519 AAAA extra", "publickey ssh-ed25519 AAAA\n\n", "publickey ssh-ed25519 AAAA\npassword\n",
-		"publickey ssh-ed25519 AAAA\npublickey ssh-rsa BBBB\n", "password\npublickey ssh-ed25519 AAAA\n", "password\n",
-		"keyboard-interactive/pam\n", "publickeyssh-ed25519 AAAA", "PUBLICKEY ssh-ed25519 AAAA", "publickey ssh-ed25519\nAAAA",
+		"", "\n", "publickey", "publickey ", "publickey ssh-ed25519", "publickey ssh-ed25519 ",
+		"publickey  ssh-ed25519 AAAA", "publickey ssh-ed25519 AAAA extra", "publickey ssh-ed25519 AAAA\n\n",
+		"publickey ssh-ed25519 AAAA\npassword\n", "publickey ssh-ed25519 AAAA\npublickey ssh-rsa BBBB\n",
+		"password\npublickey ssh-ed25519 AAAA\n", "password\n", "keyboard-interactive/pam\n",
+		"publickeyssh-ed25519 AAAA", "PUBLICKEY ssh-ed25519 AAAA", "publickey ssh-ed25519\nAAAA",
 		"publickey ssh-ed25519-cert-v01@openssh.com AAAA ID alice (serial 0) CA ssh-ed25519 SHA256:x\n",
 		"publickey a-type-that-is-longer-than-any-there-is AAAA", " publickey ssh-ed25519 AAAA",
 	};

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -185,6 +186,59 @@ test_made_private(void **state)
 	}
 	/* Making is not making anew. */
 	store_close(opened(STORE_CREATE));
+}
+
+/* A store that can't be made whole leaves nothing behind: no draft of it, and no log that would spoil the next one. */
+static void
+test_no_room(void **state)
+{
+	struct store *store;
+	int status;
+	pid_t child;
+
+	(void)state;
+	for (rlim_t size = 0; size < 40 * 1024; size += 6 * 1024) {
+		child = fork();
+		if (child == 0) {
+			signal(SIGXFSZ, SIG_IGN);
+			if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){ size, size }) == -1)
+				_exit(1);
+			if (store_open(spec, STORE_CREATE, &store, &error) == 0 || error.code != API_UNAVAILABLE)
+				_exit(2);
+			_exit(strstr(error.message, path) == NULL || rmdir(folder) == -1 ? 3 : 0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+		assert_int_equal(mkdir(folder, 0700), 0);
+	}
+	store_close(with_server());
+}
+
+static void
+test_removed(void **state)
+{
+	struct store *store = with_server();
+	struct store_login login;
+	char log[128];
+
+	(void)state;
+	assert_int_equal(create(store, "alice", 5001), 0);
+	assert_false(store_moved(store));
+	assert_int_equal(unlink(path), 0);
+	assert_true(store_moved(store));
+	/* Its log would bring alice back. */
+	not_opened(spec, STORE_CREATE, "an earlier store's");
+	assert_int_equal(error.code, API_UNAVAILABLE);
+	assert_int_equal(access(path, F_OK), -1);
+	snprintf(log, sizeof(log), "%s-wal", path);
+	assert_int_equal(unlink(log), 0);
+	store_close(with_server());
+	assert_true(store_moved(store));
+	store_close(store);
+	store = opened(STORE_READ);
+	assert_false(store_moved(store));
+	assert_int_equal(store_find_by_name(store, SERVER, "alice", &login, &error), 0);
+	store_close(store);
 }
 
 static void
@@ -613,6 +667,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_open_faults),
 		TEST(test_made_private),
+		TEST(test_no_room),
+		TEST(test_removed),
 		TEST(test_reopen),
 		TEST(test_delete),
 		TEST(test_keys_are_counted),

@@ -1,6 +1,6 @@
 /*
- * Targets: nothing that a user or a record can put in the way leads out of the data root, or gives away a neighbour's directory. On a
- * file system of the test's own, in a mount namespace of its own; needs root.
+ * Targets: nothing that a user or a record can put in the way leads out of the data root, or gives away a neighbour's
+ * directory. On a file system of the test's own, in a mount namespace of its own; needs root.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -107,7 +107,9 @@ drop_scratch(void **state)
 static struct config
 configuration(void)
 {
-	return (struct config){ .data_root = data_root, .create_home = true, .min_uid = 1000, .min_gid = 1000, .target_seconds = 10 };
+	return (struct config){
+		.data_root = data_root, .create_home = true, .min_uid = 1000, .min_gid = 1000, .target_seconds = 10,
+	};
 }
 
 static struct session
@@ -182,6 +184,7 @@ symbolic_links_are_refused_in_every_position(void **state)
 {
 	const char *const leads_to[] = { "/", "/etc", "..", "../..", "../../outside", "inner", ".", outside, data_root,
 		"/proc/self/root", "/proc/self/cwd" };
+	static const char *const links[] = { "data/link", "data/bucket/link", "data/bucket/inner/deep/link" };
 	const struct config config = configuration();
 	char below[128];
 
@@ -201,9 +204,8 @@ symbolic_links_are_refused_in_every_position(void **state)
 		assert_refused(&config, "/bucket/inner/deep/link", WIRE_MAPPING_DIRECTORY);
 		assert_refused(&config, "/bucket/inner/deep/link/", WIRE_MAPPING_DIRECTORY);
 		assert_refused(&config, "/bucket/link", WIRE_MAPPING_FILE);
-		for (const char *const *name = (const char *const[]){ "data/link", "data/bucket/link", "data/bucket/inner/deep/link", NULL };
-		    *name != NULL; name++)
-			assert_int_equal(unlink(path(*name)), 0);
+		for (size_t j = 0; j < sizeof(links) / sizeof(links[0]); j++)
+			assert_int_equal(unlink(path(links[j])), 0);
 	}
 	snprintf(below, sizeof(below), "%s/file", outside);
 	assert_int_equal(symlink(below, path("data/bucket/file")), 0);
@@ -367,7 +369,8 @@ a_link_swapped_in_is_never_followed(void **state)
 
 	racer = race(swap_directory_and_link, UID);
 	for (i = 0; i < 10 * RACE_TRIES; i++) {
-		fd = open_target(&config, i % 2 ? "/bucket/owned/swap" : "/bucket/owned/swap/inner", WIRE_MAPPING_DIRECTORY, reason);
+		fd = open_target(&config, i % 2 ? "/bucket/owned/swap" : "/bucket/owned/swap/inner", WIRE_MAPPING_DIRECTORY,
+		    reason);
 		if (fd < 0)
 			continue;
 		found = inode_of(fd);
@@ -381,7 +384,8 @@ a_link_swapped_in_is_never_followed(void **state)
 	assert_true(opened > 0);
 }
 
-/* As tests/login/rename_race.c does it: whatever appears under the name is moved away, and the neighbour's directory put there. */
+/* As tests/login/rename_race.c does it: whatever appears under the name is moved away, and the neighbour's directory put
+ * there. */
 static void
 put_neighbour_in_place(unsigned round)
 {
@@ -412,7 +416,8 @@ a_neighbours_directory_is_never_given_away(uint32_t owner, mode_t mode, uint32_t
 	assert_true(neighbour >= 0);
 	racer = race(put_neighbour_in_place, racer_uid);
 	for (i = 0; i < RACE_TRIES; i++) {
-		fd = open_target(&config, i % 2 ? "/bucket/owned/new" : "/bucket/owned/new/below", WIRE_MAPPING_DIRECTORY, reason);
+		fd = open_target(&config, i % 2 ? "/bucket/owned/new" : "/bucket/owned/new/below", WIRE_MAPPING_DIRECTORY,
+		    reason);
 		if (fd >= 0)
 			close(fd);
 		made += fd >= 0;
