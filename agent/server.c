@@ -13,10 +13,8 @@
 #include "agent/server.h"
 #include "common/wire/wire.h"
 
-/* After so many, other events get their turn. */
-#define ACCEPTS_PER_WAKEUP 64
-/* A full backlog, as many wake-ups. */
-#define STOP_WAKEUPS 64
+/* A full backlog: who connected before a stop is answered. */
+#define STOP_ACCEPTS 4096
 /* How long to leave the backlog alone when there are no descriptors or memory to accept with. */
 #define EXHAUSTED_MS 100
 
@@ -413,24 +411,24 @@ on_pause_over(evutil_socket_t fd, short what, void *context)
 		pause_accepting(server);
 }
 
-/* accept_some: what the backlog holds, up to a limit. True when there may be more. */
+/*
+ * accept_one: one connection a wake-up. The loop comes back at once when there are more, and the usual lookup, alone in the
+ * backlog, is spared a second accept4(2) that finds nothing. False when there was none, or none can be had now.
+ */
 static bool
-accept_some(struct server *server)
+accept_one(struct server *server)
 {
-	for (int i = 0; i < ACCEPTS_PER_WAKEUP; i++) {
-		int fd = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd >= 0) {
-			connection_accepted(server, fd);
-			continue;
-		}
-		if (errno == EINTR || errno == ECONNABORTED)
-			continue;
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-			pause_accepting(server);
-		return false;
+	if (fd >= 0) {
+		connection_accepted(server, fd);
+		return true;
 	}
-	return true;
+	if (errno == EINTR || errno == ECONNABORTED)
+		return true;
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+		pause_accepting(server);
+	return false;
 }
 
 static void
@@ -438,7 +436,7 @@ on_connection(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
 	(void)what;
-	accept_some(context);
+	accept_one(context);
 }
 
 struct server *
@@ -479,7 +477,7 @@ server_stop(struct server *server, void (*done)(void *context), void *context)
 	if (server->listener < 0)
 		return;
 	/* Who connected before the stop is answered; who floods us doesn't keep us here. */
-	for (int i = 0; i < STOP_WAKEUPS && accept_some(server); i++)
+	for (int i = 0; i < STOP_ACCEPTS && accept_one(server); i++)
 		;
 	stop_listening(server);
 	server->done = done;

@@ -17,6 +17,7 @@
 
 #include "common/host/passwd_file.h"
 #include "common/wire/wire.h"
+#include "keys_cmd/pam_stack.h"
 
 #define ASK_MS 2000
 
@@ -245,6 +246,7 @@ run(const struct question *question)
 	/* Not on the stack, which would be touched page by page; these pages are touched as far as they are used. */
 	static uint8_t answer[WIRE_ANSWER_MAX];
 	static struct output output;
+	char why[256];
 	size_t length;
 	int status;
 
@@ -263,6 +265,10 @@ run(const struct question *question)
 	}
 	if (!format_keys(question, answer, length, &output)) {
 		complain("user=%s: no keys: the agent's answer isn't one to this question", question->name);
+		return 1;
+	}
+	if (output.used > 0 && !pam_stack_seals(why, sizeof(why))) {
+		complain("user=%s: no keys: %s", question->name, why);
 		return 1;
 	}
 	return print(&output);

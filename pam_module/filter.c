@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,6 +41,9 @@
 #define SYS_statmount 457
 #define SYS_listmount 458
 #endif
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
 #ifndef SYS_open_tree_attr
 #define SYS_open_tree_attr 467
 #endif
@@ -63,6 +67,8 @@
 #define IF_ABOVE(value, count)     BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (value), 0, (count))
 
 #define DENY(name, code) IF_EQUAL(SYS_##name, 1), FAIL(code)
+/* A mode with the set-user-ID bit, in the argument at this place. */
+#define DENY_SETUID(name, place) IF_EQUAL(SYS_##name, 4), LOAD_ARG(place), IF_BITS(S_ISUID, 1), FAIL(EPERM), ALLOW
 /* One value of the loaded argument. */
 #define DENY_VALUE(value, code) IF_EQUAL((value), 1), FAIL(code)
 
@@ -136,6 +142,14 @@ filter_install(uint32_t uid, uint32_t gid)
 		DENY(open_by_handle_at, EPERM), DENY(name_to_handle_at, EPERM),
 		/* Where on the host a target lies, and what the kernel logs, is not the user's business. */
 		DENY(statmount, EPERM), DENY(listmount, EPERM), DENY(syslog, EPERM),
+
+		/* A set-user-ID file counts on the host, where the target's own mount may be without nosuid: a local accomplice would
+		 * become this user, outside any view. openat2's mode lies in memory; libc and sftp do without it. */
+#ifdef SYS_open
+		DENY_SETUID(open, 2), DENY_SETUID(creat, 1), DENY_SETUID(chmod, 1), DENY_SETUID(mknod, 1),
+#endif
+		DENY_SETUID(openat, 3), DENY_SETUID(fchmod, 1), DENY_SETUID(fchmodat, 2), DENY_SETUID(fchmodat2, 2),
+		DENY_SETUID(mknodat, 2), DENY(openat2, ENOSYS),
 
 		/* internal-sftp runs inside sshd's child: a sealed session starts no program, whatever sshd_config says. */
 		DENY(execve, EACCES), DENY(execveat, EACCES),

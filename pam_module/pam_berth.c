@@ -163,7 +163,11 @@ static void
 refuse_line(struct hook *hook)
 {
 	const void *client = NULL;
+	char *quote;
 
+	/* A target may have one in its name; the reason is between two. */
+	while ((quote = strchr(hook->reason, '"')) != NULL)
+		*quote = '\'';
 	if (pam_get_item(hook->pamh, PAM_RHOST, &client) != PAM_SUCCESS || client == NULL)
 		client = "-";
 	log_line(&hook->log, LOG_NOTICE, "refused user=%.100s client=%.64s reason=\"%s\"", hook->user, (const char *)client,

@@ -219,29 +219,39 @@ is_root_entry(const struct session *session)
 	    strcmp(session->mappings[0].entry, "/") == 0;
 }
 
+/* make_landing: a landing directory below an entry is made when it can be. It is no reason to keep its user out: sshd lands in / then. */
+static void
+make_landing(struct view *view, const struct session *session)
+{
+	char landing[PATH_BYTES_MAX + 1], ignored[REASON_MAX];
+	int fd;
+
+	if (!session_landing_target(session, landing))
+		return;
+	snprintf(view->progress, REASON_MAX, "target %.300s did not answer", landing);
+	fd = target_open(&view->finder, landing, WIRE_MAPPING_DIRECTORY, true, ignored);
+	close_fd(&fd);
+}
+
 /* build_logical: the one entry "/" is the root itself, the user's own; others stand in a sealed root. */
 static int
 build_logical(struct view *view, const struct session *session)
 {
-	char landing[PATH_BYTES_MAX + 1], ignored[REASON_MAX];
 	size_t i;
-	int fd;
 
-	/* A landing directory below an entry is made when it can be. It is no reason to keep its user out: sshd lands in / then. */
-	if (session_landing_target(session, landing)) {
-		snprintf(view->progress, REASON_MAX, "target %.300s did not answer", landing);
-		fd = target_open(&view->finder, landing, WIRE_MAPPING_DIRECTORY, true, ignored);
-		close_fd(&fd);
-	}
 	if (is_root_entry(session)) {
 		view->root = clone_target(view, &session->mappings[0]);
-		return view->root < 0 ? -1 : attach_root(view);
+		if (view->root < 0)
+			return -1;
+		make_landing(view, session);
+		return attach_root(view);
 	}
 	if (make_sealed_root(view) != 0)
 		return -1;
 	for (i = 0; i < session->mapping_count; i++)
 		if (add_entry(view, &session->mappings[i]) != 0)
 			return -1;
+	make_landing(view, session);
 	return seal_root(view);
 }
 

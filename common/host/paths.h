@@ -10,5 +10,7 @@
 #define BERTH_SESSIONS_DIR "/run/berth/sessions"
 #define BERTH_PASSWD_FILE  "/etc/passwd"
 #define BERTH_GROUP_FILE   "/etc/group"
+/* What sshd asks of PAM: its service is called as its program is. */
+#define BERTH_PAM_SERVICE_FILE "/etc/pam.d/sshd"
 
 #endif

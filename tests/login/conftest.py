@@ -66,7 +66,7 @@ def machine():
     if not Path("/run/prepared").exists():
         prepared = subprocess.run([TESTS / "host/prepare"], capture_output=True, text=True, check=False)
         if prepared.returncode != 0:  # once, not as an error of every test
-            pytest.exit("tests/host/prepare ended with status %d:\n%s" % (prepared.returncode, prepared.stderr), returncode=1)
+            pytest.exit("tests/host/prepare: status %d\n%s" % (prepared.returncode, prepared.stderr), returncode=1)
     import private_host
     machine = private_host.Host()
     yield machine

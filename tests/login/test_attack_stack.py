@@ -23,6 +23,18 @@ def key(fresh_host):
     return key
 
 
+@pytest.fixture
+def own_keys_command(host, key):
+    """sshd gets the key without berth-keys, which would give none for a wrong stack: what is left is the PAM module."""
+    command = Path("/usr/libexec/berth/any-key")
+    command.write_text("#!/bin/sh\n[ \"$1\" = stack ] && echo '%s'\nexit 0\n" % key.public, encoding="utf-8")
+    command.chmod(0o755)
+    host.sshd_config("AuthorizedKeysCommand %s %%u\n" % command)
+    yield "AuthorizedKeysCommand %s %%u\n" % command
+    host.sshd_config("")
+    command.unlink()
+
+
 def before_ours(*lines):
     """The lines, each before our own line of its type."""
     def edit(text):
@@ -61,8 +73,8 @@ def all_of(*edits):
     return edit
 
 
-# At least one of our auth and session lines is run in each: a stack that runs neither has no Berth in it, and nobody could
-# tell.
+# At least one of our auth and session lines is run in each. A stack that runs neither has no PAM module in it to seal
+# anything: there it is berth-keys that gives no keys (UNSEALED, below).
 STACKS = {
     "auth sufficient before ours": before_ours("auth sufficient pam_permit.so"),
     "account sufficient before ours": before_ours("account sufficient pam_permit.so"),
@@ -90,7 +102,7 @@ STACKS = {
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_no_stack_leaves_a_session_unsealed(host, key, name):
+def test_no_stack_leaves_a_session_unsealed(host, key, own_keys_command, name):
     with replaced_pam(host, STACKS[name]):
         try_everything(host, "stack", key, VIEW)
     wait_until(lambda: not processes_of_user(UID), what="the sessions' end")
@@ -99,11 +111,11 @@ def test_no_stack_leaves_a_session_unsealed(host, key, name):
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_nor_without_the_match_block(host, key, name):
+def test_nor_without_the_match_block(host, key, own_keys_command, name):
     """The stack and sshd_config wrong at once."""
     packaged = MATCH_FILE.read_text(encoding="utf-8")
     MATCH_FILE.write_text(packaged.split("Match ")[0], encoding="utf-8")
-    host.sshd_config("")
+    host.sshd_config(own_keys_command)
     try:
         with replaced_pam(host, STACKS[name]):
             try_everything(host, "stack", key, VIEW)
@@ -111,6 +123,34 @@ def test_nor_without_the_match_block(host, key, name):
         MATCH_FILE.write_text(packaged, encoding="utf-8")
         host.sshd_config("")
     assert "stack" not in run("/usr/bin/berth", "sessions").out
+
+
+# Neither our auth nor our session line is run: nothing of ours would be left to seal.
+UNSEALED = {
+    "none of our lines": without_ours("auth", "account", "session"),
+    "only our account line": without_ours("auth", "session"),
+    "sufficient before each": before_ours("auth sufficient pam_permit.so", "account sufficient pam_permit.so",
+                                          "session sufficient pam_permit.so"),
+    "done before auth and session": before_ours("auth [default=done] pam_permit.so", "session [default=done] pam_permit.so"),
+}
+
+
+@pytest.mark.parametrize("match", [True, False], ids=["with the Match block", "without it"])
+@pytest.mark.parametrize("name", sorted(UNSEALED))
+def test_a_stack_without_us_gets_no_keys(host, key, name, match):
+    packaged = MATCH_FILE.read_text(encoding="utf-8")
+    if not match:
+        MATCH_FILE.write_text(packaged.split("Match ")[0], encoding="utf-8")
+        host.sshd_config("")
+    try:
+        with replaced_pam(host, UNSEALED[name]), Watch(VIEW) as watch:
+            assert not try_everything(host, "stack", key, VIEW)
+        assert watch.seen == 0
+        assert host.wait_log("berth-keys.*user=stack: no keys: the first auth line of /etc/pam.d/sshd is not pam_berth.so")
+    finally:
+        if not match:
+            MATCH_FILE.write_text(packaged, encoding="utf-8")
+            host.sshd_config("")
 
 
 def test_the_right_stack_lets_in(host, key):

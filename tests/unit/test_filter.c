@@ -82,6 +82,7 @@ assert_calls(const struct call *calls, size_t count)
 	}
 }
 
+#define NO_FD ((unsigned long)-1)
 #define CALL(name, expected, ...) { #name, SYS_##name, expected, { __VA_ARGS__ } }
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -140,6 +141,25 @@ no_way_out_of_the_view(void **state)
 		CALL(fspick, EPERM), CALL(fsconfig, EPERM), CALL(mount_setattr, EPERM),
 		CALL(open_by_handle_at, EPERM), CALL(name_to_handle_at, EPERM), CALL(execve, EACCES),
 		CALL(execveat, EACCES),
+	};
+
+	(void)state;
+	assert_calls(calls, COUNT(calls));
+}
+
+static void
+no_file_that_makes_its_runner_the_user(void **state)
+{
+	static const char *const file = "/dev/null/nothing"; /* ENOTDIR where the filter lets the call through */
+	const struct call calls[] = {
+		CALL(chmod, EPERM, (unsigned long)file, 04755), CALL(chmod, ENOTDIR, (unsigned long)file, 02755),
+		CALL(fchmod, EPERM, NO_FD, 06755), CALL(fchmod, EBADF, NO_FD, 0755),
+		CALL(fchmodat, EPERM, NO_FD, (unsigned long)file, 04700),
+		CALL(open, EPERM, (unsigned long)file, O_CREAT | O_WRONLY, 04755),
+		CALL(open, ENOTDIR, (unsigned long)file, O_CREAT | O_WRONLY, 0755),
+		CALL(openat, EPERM, NO_FD, (unsigned long)file, O_CREAT | O_WRONLY, 04755),
+		CALL(creat, EPERM, (unsigned long)file, 04755), CALL(mknod, EPERM, (unsigned long)file, S_IFREG | 04755),
+		CALL(mknodat, EPERM, NO_FD, (unsigned long)file, S_IFREG | 04755), CALL(openat2, ENOSYS, 0),
 	};
 
 	(void)state;
@@ -287,6 +307,7 @@ main(void)
 		cmocka_unit_test(no_network),
 		cmocka_unit_test(no_other_identity),
 		cmocka_unit_test(no_way_out_of_the_view),
+		cmocka_unit_test(no_file_that_makes_its_runner_the_user),
 		cmocka_unit_test(no_other_process_and_nothing_of_the_kernel),
 		cmocka_unit_test(no_signal_and_no_limit_for_another_process),
 		cmocka_unit_test(nothing_newer_than_the_list),

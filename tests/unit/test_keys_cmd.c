@@ -15,6 +15,7 @@
 #include "common/wire/wire.h"
 #include "tests/unit/private_run.h"
 
+#define PAM_FILE "# comment\n\nauth [success=done ignore=ignore default=die]  pam_berth.so\n@include common-auth\n"
 #define PASSWD_FILE "root:x:0:0::/root:/bin/bash\nlocal:x:1001:1001::/:/bin/sh\n"
 #define OPTIONS "restrict,command=\"internal-sftp -l INFO\" "
 #define KEY "AAAAC3NzaC1lZDI1NTE5AAAAIJ5J8Qm0c7TqgOuJw3bV3o0S0Qm0c7TqgOuJw3bV3o0S"
@@ -169,6 +170,48 @@ the_key_that_fits_is_printed(void **state)
 	answer.out.used = 0;
 	answer.status = WIRE_NOT_FOUND;
 	expect(ASKED_FOR_ONE, 0, "");
+}
+
+/* write_pam_file: sshd's PAM service, in a directory of the test's own; NULL takes it away. */
+static int
+write_pam_file(const char *text)
+{
+	FILE *file;
+
+	if (text == NULL)
+		return unlink(BERTH_PAM_SERVICE_FILE);
+	file = fopen(BERTH_PAM_SERVICE_FILE, "we");
+	if (file == NULL)
+		return -1;
+	return fputs(text, file) < 0 || fclose(file) != 0 ? -1 : 0;
+}
+
+static void
+no_keys_for_a_stack_that_does_not_seal(void **state)
+{
+	static const char *const good[] = {
+		"auth required pam_berth.so\n", "\tAUTH\t[success=done default=die]\t/lib/security/pam_berth.so debug\n",
+		"account required pam_other.so\n-auth optional pam_berth.so", "#auth required pam_other.so\r\nauth [a=1 b=2] pam_berth.so\r\n",
+	};
+	static const char *const bad[] = {
+		"", "#auth required pam_berth.so\n", "auth sufficient pam_permit.so\nauth required pam_berth.so\n",
+		"@include common-auth\nauth required pam_berth.so\n", "auth include pam_berth\n", "auth required\n", "auth [x pam_berth.so\n",
+		"account required pam_berth.so\nsession required pam_berth.so\n", "auth required not_pam_berth.so\n",
+		"auth required pam_berth.so.old\n", "account required pam_a.so \\\nauth required pam_berth.so\n", NULL,
+	};
+
+	(void)state;
+	answer_begin(1);
+	answer_key("ssh-ed25519", KEY);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(write_pam_file(good[i]), 0);
+		expect(ASKED_FOR_ONE, 0, OPTIONS "ssh-ed25519 " KEY "\n");
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(write_pam_file(bad[i]), 0);
+		expect(ASKED_FOR_ONE, 1, "");
+	}
+	assert_int_equal(write_pam_file(PAM_FILE), 0);
 }
 
 static void
@@ -371,6 +414,7 @@ main(void)
 {
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_key_that_fits_is_printed),
+		cmocka_unit_test(no_keys_for_a_stack_that_does_not_seal),
 		cmocka_unit_test(all_keys_are_printed_with_fewer_arguments),
 		cmocka_unit_test(the_most_and_longest_keys_are_printed),
 		cmocka_unit_test(hostile_answers_print_nothing),
@@ -386,7 +430,8 @@ main(void)
 		return 1;
 	}
 	private_run_enter(tests, sizeof(tests) / sizeof(tests[0]));
-	if (tests[0].test_func != private_run_skipped && private_file(BERTH_PASSWD_FILE, PASSWD_FILE) != 0)
+	if (tests[0].test_func != private_run_skipped && (private_file(BERTH_PASSWD_FILE, PASSWD_FILE) != 0 ||
+	    mount("tmpfs", "/etc/pam.d", "tmpfs", 0, NULL) != 0 || write_pam_file(PAM_FILE) != 0))
 		return 1;
 	return cmocka_run_group_tests_name("berth-keys", tests, NULL, NULL);
 }
