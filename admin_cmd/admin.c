@@ -11,6 +11,7 @@
 #include "admin_cmd/usage.h"
 #include "common/host/config.h"
 #include "common/host/identity.h"
+#include "common/host/passwd_file.h"
 #include "common/model/operations.h"
 
 static void
@@ -37,6 +38,29 @@ default_server_id(const struct arguments *arguments, const struct config *config
 	return COMMAND_FAILED;
 }
 
+/*
+ * warn_of_clash: what was written is right, and yet nobody will log in with it: the agent serves no record that has the name or
+ * the uid of an account of this host.
+ */
+static void
+warn_of_clash(const cJSON *request, const struct config *config)
+{
+	const cJSON *name = cJSON_GetObjectItemCaseSensitive(request, "UserName");
+	const cJSON *profile = cJSON_GetObjectItemCaseSensitive(request, "PosixProfile");
+	const cJSON *uid = cJSON_GetObjectItemCaseSensitive(profile, "Uid");
+	uint32_t id = cJSON_IsNumber(uid) ? (uint32_t)uid->valuedouble : ID_NONE;
+	bool name_taken, uid_taken;
+
+	if (!cJSON_IsString(name) || passwd_file_find(name->valuestring, id, &name_taken, &uid_taken) != 0)
+		return;
+	if (name_taken)
+		fprintf(stderr, "berth admin: warning: UserName %s stands in this host's /etc/passwd: such a record is not served here\n",
+		    name->valuestring);
+	if (uid_taken && !config_shares_uid(config, id))
+		fprintf(stderr, "berth admin: warning: Uid %u stands in this host's /etc/passwd: such a record is not served here unless "
+		    "ShareUid %u is set\n", id, id);
+}
+
 static int
 call(const struct operation_context *context, const struct arguments *arguments, const struct command_globals *globals)
 {
@@ -54,6 +78,8 @@ call(const struct operation_context *context, const struct arguments *arguments,
 		    operation->api_name, error.message);
 		return COMMAND_REFUSED;
 	}
+	if (strcmp(operation->api_name, "CreateUser") == 0 || strcmp(operation->api_name, "UpdateUser") == 0)
+		warn_of_clash(arguments->request, context->config);
 	if (response != NULL && output_response(globals->output, operation->api_name, response) == -1)
 		result = -1;
 	cJSON_Delete(response);

@@ -6,6 +6,7 @@
  *   server.c          connections: who may hold how many, for how long
  *   lookup.c          one function a verb; the judgement over records
  *   local_accounts.c  the host's own names and ids, which no record may have
+ *   clashes.c         records that they keep from being served, logged at start and reload
  *   store_handle.c    the store, opened again when it must be
  *   log.c             one line an event
  *

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 
 #include "agent/agent.h"
+#include "agent/clashes.h"
 #include "agent/listener.h"
 #include "agent/log.h"
 #include "agent/server.h"
@@ -238,6 +239,7 @@ on_reload(evutil_socket_t signal_number, short what, void *context)
 	agent_log(LOG_INFO, "configuration reloaded: file=%s", agent->config_file);
 	store_handle_close(&agent->store);
 	store_handle_get(&agent->store, &agent->config);
+	clashes_report(agent);
 }
 
 static struct event *
@@ -334,6 +336,7 @@ say_started(struct program *program)
 		agent_log(LOG_WARNING, "KeysUser has no account, so nobody but root gets keys: keys_user=%s",
 		    config->keys_user);
 	store_handle_get(&agent->store, config);
+	clashes_report(agent);
 }
 
 int

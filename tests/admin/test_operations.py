@@ -1,6 +1,7 @@
 """Each operation through the command line, on a real store."""
 import json
 import os
+import pwd
 import re
 import stat
 import subprocess
@@ -196,3 +197,18 @@ def test_output_that_cannot_be_written(admin):
                                 stderr=subprocess.PIPE, text=True, check=False)
     assert failed.returncode == 255
     assert "can't be written: No space left on device" in failed.stderr
+
+
+def test_a_record_that_will_not_be_served_is_warned_of(admin):
+    """The write is done: another host may share the store. The warning goes to stderr, the response to stdout."""
+    local = pwd.getpwall()
+    name = next(entry.pw_name for entry in local if 3 <= len(entry.pw_name) and entry.pw_name != "root")
+    uid = next((entry.pw_uid for entry in local if entry.pw_uid >= 1000), None)
+    result = admin.run("create-user", "--user-name", name, "--role", ROLE)
+    assert result.returncode == 0 and json.loads(result.stdout)["UserName"] == name
+    assert "warning: UserName %s stands in this host's /etc/passwd" % name in result.stderr
+    profile = "Uid=%d,Gid=5001" % uid
+    result = admin.run("create-user", "--user-name", "warned", "--role", ROLE, "--posix-profile", profile)
+    assert result.returncode == 0 and "warning: Uid %d stands in" % uid in result.stderr
+    result = admin.run("update-user", "--user-name", "warned", "--posix-profile", "Uid=5009,Gid=5009")
+    assert (result.returncode, result.stderr) == (0, "")

@@ -206,6 +206,32 @@ def test_readiness_is_told(host, address):
         assert p.by_name("nobody-here") == NOT_FOUND
 
 
+# --- what nobody would ask for ---
+
+
+def test_clashes_are_logged_at_start_and_reload(agent):
+    """At a login /etc/passwd answers first, so no lookup tells the operator."""
+    agent.add_user("localbob", 5001)
+    agent.add_user("alice", 4444)
+    agent.add_user("carol", 5003)
+    name_clash = "user=localbob server=%s reason=\"/etc/passwd has an account of this name" % agent.server_id
+    uid_clash = "user=alice server=%s reason=\"/etc/passwd has an account with uid 4444, localbob" % agent.server_id
+    agent.agent.hangup()
+    agent.agent.wait_log(name_clash)
+    agent.agent.wait_log(uid_clash)
+    agent.agent.stop()
+    restarted = agent.start()
+    restarted.wait_log(name_clash)
+    restarted.wait_log(uid_clash)
+    assert "user=carol" not in restarted.log()
+    restarted.stop()
+    agent.configure("ShareUid 4444")
+    sharing = agent.start()
+    sharing.wait_log(name_clash)
+    sharing.stop()
+    assert "user=alice" not in sharing.log()
+
+
 # --- reload ---
 
 
