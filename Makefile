@@ -1,6 +1,6 @@
 # Berth. The two commands a newcomer needs are `sudo make demo` and `sudo make check`; README.md explains them.
 #
-#   deps       install the Debian packages that building and testing need
+#   deps       install the Debian packages that building and testing need (build-deps: building alone)
 #   all        build everything into build/
 #   demo       build, then show real sftp sessions on a private copy of this host (KEEP=1: leave it running)
 #   check      build, then run every test
@@ -102,6 +102,9 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(call obj,$(PAM_C)) $(B)/libthin.a
 deps:
 	packaging/deps.sh
 
+build-deps:
+	packaging/deps.sh build
+
 # `check` and `demo` first install what is missing, then build with parallel jobs, then run.
 check: deps
 	$(MAKE) --no-print-directory -j$$(nproc) all $(UNITS) $(HELPERS)
@@ -130,5 +133,5 @@ clean:
 
 -include $(patsubst %.o,%.d,$(call obj,$(ALL_C)))
 
-.PHONY: all deps check demo bench tests install uninstall clean
+.PHONY: all deps build-deps check demo bench tests install uninstall clean
 .SECONDARY:

@@ -1,6 +1,8 @@
 #!/bin/bash
-# Installs the Debian packages that building and testing Berth need. Quick when all is there. Starts no daemon: sshd is
-# unpacked into build/openssh-server, not installed, where the machine has none.
+# Installs the Debian packages that building and testing Berth need, or (with `build`) building alone. Quick when all is there.
+# Starts no daemon: sshd is unpacked into build/openssh-server, not installed, where the machine has none.
+#
+#   deps.sh [build]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -62,7 +64,7 @@ guard_daemons() {
 
 install_packages() {
 	local missing
-	mapfile -t missing < <(missing_packages "${build_packages[@]}" "${test_packages[@]}")
+	mapfile -t missing < <(missing_packages "$@")
 	if [ ${#missing[@]} -eq 0 ]; then
 		return
 	fi
@@ -107,5 +109,16 @@ check_libraries() {
 	[ -z "$missing" ] || fail "sshd lacks libraries:" $missing
 }
 
-install_packages
-unpack_sshd
+case ${1-} in
+build)
+	install_packages "${build_packages[@]}"
+	;;
+'')
+	install_packages "${build_packages[@]}" "${test_packages[@]}"
+	unpack_sshd
+	;;
+*)
+	echo "usage: $0 [build]" >&2
+	exit 2
+	;;
+esac
