@@ -39,8 +39,8 @@ default_server_id(const struct arguments *arguments, const struct config *config
 }
 
 /*
- * warn_of_clash: what was written is right, and yet nobody will log in with it: the agent serves no record that has the name or
- * the uid of an account of this host.
+ * warn_of_clash: what was written is right, and yet nobody will log in with it: the agent serves no record that has the
+ * name or the uid of an account of this host.
  */
 static void
 warn_of_clash(const cJSON *request, const struct config *config)
@@ -54,11 +54,11 @@ warn_of_clash(const cJSON *request, const struct config *config)
 	if (!cJSON_IsString(name) || passwd_file_find(name->valuestring, id, &name_taken, &uid_taken) != 0)
 		return;
 	if (name_taken)
-		fprintf(stderr, "berth admin: warning: UserName %s stands in this host's /etc/passwd: such a record is not served here\n",
-		    name->valuestring);
+		fprintf(stderr, "berth admin: warning: UserName %s stands in this host's /etc/passwd: such a record is not served "
+		    "here\n", name->valuestring);
 	if (uid_taken && !config_shares_uid(config, id))
-		fprintf(stderr, "berth admin: warning: Uid %u stands in this host's /etc/passwd: such a record is not served here unless "
-		    "ShareUid %u is set\n", id, id);
+		fprintf(stderr, "berth admin: warning: Uid %u stands in this host's /etc/passwd: such a record is not served here "
+		    "unless ShareUid %u is set\n", id, id);
 }
 
 static int

@@ -4,7 +4,8 @@
  *   main.c            options, start, signals, stop
  *   listener.c        the socket: systemd's, or made here
  *   server.c          connections: who may hold how many, for how long
- *   lookup.c          one function a verb; the judgement over records
+ *   lookup.c          one function a verb
+ *   judge.c           the judgement over records: who may be anybody, and who may open a session
  *   local_accounts.c  the host's own names and ids, which no record may have
  *   clashes.c         records that they keep from being served, logged at start and reload
  *   store_handle.c    the store, opened again when it must be

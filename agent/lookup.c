@@ -1,50 +1,28 @@
 /*
- * One function a verb. Each reads its request, asks the store, has the record judged, and writes its answer; what may go
- * wrong ends in a status. A record gets past judge_record() or nobody hears of it.
+ * One function a verb. Each reads its request, asks the store, has the record judged (judge.h), and writes its answer; what
+ * may go wrong ends in a status. A record gets past judge_record() or nobody hears of it.
  */
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/judge.h"
 #include "agent/log.h"
 #include "agent/lookup.h"
 #include "common/host/paths.h"
 #include "common/model/keys.h"
 #include "common/wire/wire.h"
 
-#define REASON_MAX 256
-
 struct lookup {
 	struct agent *agent;
+	struct judge judge;
 	struct store *store; /* NULL: not asked for yet, or it can't be had */
 	struct wire_in in;
 	struct wire_out out; /* the payload */
 	struct lookup_answer *answer;
-	bool asker_logs; /* the peer is told the reason and logs it: one refusal, one line */
-	char reason[REASON_MAX]; /* of WIRE_REFUSED */
 };
 
 typedef enum wire_status lookup_verb(struct lookup *lookup);
-
-/* refuse: the record is known and not served; the operator reads why, from us once a minute for each user. */
-static enum wire_status __attribute__((format(printf, 3, 4)))
-refuse(struct lookup *lookup, const char *user, const char *format, ...)
-{
-	char topic[USER_NAME_MAX + 16];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(lookup->reason, sizeof(lookup->reason), format, arguments);
-	va_end(arguments);
-	if (lookup->asker_logs)
-		return WIRE_REFUSED;
-	snprintf(topic, sizeof(topic), "refused %s", user);
-	agent_log_limited(topic, LOG_WARNING, "record not served: user=%s server=%s reason=\"%s\"", user,
-	    lookup->agent->config.server_id, lookup->reason);
-	return WIRE_REFUSED;
-}
 
 /* known_or_not: for the verbs whose clients are told no reason. */
 static enum wire_status
@@ -70,80 +48,6 @@ store_failed(struct lookup *lookup, const struct api_error *error)
 	return WIRE_UNAVAILABLE;
 }
 
-static enum wire_status
-accounts_failed(const char *file)
-{
-	agent_log_limited(file, LOG_ERR,
-	    "local accounts can't be read, lookups are answered UNAVAILABLE: file=%s reason=\"%s\"", file, strerror(errno));
-	return WIRE_UNAVAILABLE;
-}
-
-/* clash: the record is nobody, for any peer; so it is always the agent that says why. */
-static enum wire_status
-clash(struct lookup *lookup, const char *user, const char *reason)
-{
-	lookup->asker_logs = false;
-	refuse(lookup, user, "%s", reason);
-	return WIRE_NOT_FOUND;
-}
-
-/* judge_local: a record must not have the name or the uid of an account of the host, or it would open that account. */
-static enum wire_status
-judge_local(struct lookup *lookup, const char *name, uint32_t uid)
-{
-	bool name_taken, uid_taken;
-	char reason[REASON_MAX];
-
-	if (local_accounts_taken(&lookup->agent->accounts, name, uid, &name_taken, &uid_taken) != 0)
-		return accounts_failed(BERTH_PASSWD_FILE);
-	if (name_taken)
-		return clash(lookup, name, "/etc/passwd has an account of this name");
-	if (!uid_taken || config_shares_uid(&lookup->agent->config, uid))
-		return WIRE_OK;
-	snprintf(reason, sizeof(reason), "/etc/passwd has an account with uid %u; ShareUid would allow it", uid);
-	return clash(lookup, name, reason);
-}
-
-/*
- * judge_record: may this record be anybody at all? *uid and *gid are the record's, or become the default profile's. WIRE_OK,
- * WIRE_NOT_FOUND (the host has such an account), WIRE_REFUSED (with reason), WIRE_UNAVAILABLE.
- */
-static enum wire_status
-judge_record(struct lookup *lookup, const char *name, bool has_profile, uint32_t *uid, uint32_t *gid)
-{
-	const struct config *config = &lookup->agent->config;
-
-	if (!user_name_valid(name))
-		return refuse(lookup, name, "not a user name that Berth allows");
-	if (!has_profile && !config->has_default_profile)
-		return refuse(lookup, name, "no PosixProfile, and no DefaultPosixProfile in the configuration");
-	if (!has_profile) {
-		*uid = config->default_uid;
-		*gid = config->default_gid;
-	}
-	if (!id_allowed(*uid, config->min_uid))
-		return refuse(lookup, name, "Uid %u is not allowed: below MinUid %u, or reserved", *uid, config->min_uid);
-	if (!id_allowed(*gid, config->min_gid))
-		return refuse(lookup, name, "Gid %u is not allowed: below MinGid %u, or reserved", *gid, config->min_gid);
-	return judge_local(lookup, name, *uid);
-}
-
-/* judge_secondary: one gid that isn't allowed condemns the record; it is never dropped in silence. */
-static enum wire_status
-judge_secondary(struct lookup *lookup, const char *name, const uint32_t *gids, size_t count)
-{
-	uint32_t min_gid = lookup->agent->config.min_gid;
-
-	if (count > SECONDARY_GIDS_MAX)
-		return refuse(lookup, name, "more than %d SecondaryGids", SECONDARY_GIDS_MAX);
-	for (size_t i = 0; i < count; i++) {
-		if (!id_allowed(gids[i], min_gid))
-			return refuse(lookup, name, "secondary gid %u is not allowed: below MinGid %u, or reserved", gids[i],
-			    min_gid);
-	}
-	return WIRE_OK;
-}
-
 /* find_user: the record of a name, judged; its ids in `login` are those to log in with. */
 static enum wire_status
 find_user(struct lookup *lookup, const char *name, struct store_login *login)
@@ -162,7 +66,7 @@ find_user(struct lookup *lookup, const char *name, struct store_login *login)
 		return store_failed(lookup, &error);
 	if (found == 0)
 		return WIRE_NOT_FOUND;
-	return judge_record(lookup, login->user_name, login->has_profile, &login->uid, &login->gid);
+	return judge_record(&lookup->judge, login->user_name, login->has_profile, &login->uid, &login->gid);
 }
 
 static void
@@ -213,7 +117,7 @@ answer_passwd_by_uid(struct lookup *lookup)
 		return store_failed(lookup, &error);
 	if (found == 0 || !login.has_profile || login.uid != uid)
 		return WIRE_NOT_FOUND;
-	status = judge_record(lookup, login.user_name, true, &login.uid, &login.gid);
+	status = judge_record(&lookup->judge, login.user_name, true, &login.uid, &login.gid);
 	if (status == WIRE_OK)
 		put_passwd(lookup, &login);
 	return known_or_not(status);
@@ -234,7 +138,7 @@ answer_group(struct lookup *lookup)
 		return WIRE_NOT_FOUND;
 	found = local_accounts_has_gid(&lookup->agent->accounts, gid);
 	if (found < 0)
-		return accounts_failed(BERTH_GROUP_FILE);
+		return judge_accounts_failed(BERTH_GROUP_FILE);
 	if (found > 0)
 		return WIRE_NOT_FOUND; /* it has the name that the host gave it */
 	if (config->has_default_profile && gid == config->default_gid)
@@ -274,7 +178,7 @@ answer_initgroups(struct lookup *lookup)
 		return known_or_not(status);
 	if (store_secondary_gids(open_store(lookup), lookup->agent->config.server_id, name, gids, &count, &error) != 0)
 		return store_failed(lookup, &error);
-	status = judge_secondary(lookup, name, gids, count);
+	status = judge_secondary(&lookup->judge, name, gids, count);
 	if (status != WIRE_OK)
 		return known_or_not(status);
 	wire_put_u32(&lookup->out, login.gid);
@@ -293,13 +197,14 @@ static int
 put_key(void *context, const char *type, const char *base64)
 {
 	struct key_list *list = context;
+	struct judge *judge = &list->lookup->judge;
 
 	if (strlen(type) > KEY_TYPE_MAX || strlen(base64) > KEY_BASE64_MAX) {
-		refuse(list->lookup, list->user, "a key that is longer than any can be (the others are served)");
+		judge_refuse(judge, list->user, "a key that is longer than any can be (the others are served)");
 		return 0;
 	}
 	if (list->count == USER_KEYS_MAX) {
-		refuse(list->lookup, list->user, "more than %d keys (the first ones are served)", USER_KEYS_MAX);
+		judge_refuse(judge, list->user, "more than %d keys (the first ones are served)", USER_KEYS_MAX);
 		return 1;
 	}
 	wire_put_string(&list->lookup->out, type);
@@ -339,56 +244,6 @@ answer_keys(struct lookup *lookup)
 	return WIRE_OK;
 }
 
-/* judge_server: users of a server that is off are known, but open no session. */
-static enum wire_status
-judge_server(struct lookup *lookup, const char *user)
-{
-	const char *server_id = lookup->agent->config.server_id;
-	struct api_error error;
-	bool online;
-	int found = store_find_server(open_store(lookup), server_id, &online, &error);
-
-	if (found < 0)
-		return store_failed(lookup, &error);
-	if (found == 0)
-		return refuse(lookup, user, "server %s does not exist", server_id);
-	if (!online)
-		return refuse(lookup, user, "server %s is OFFLINE", server_id);
-	return WIRE_OK;
-}
-
-static enum wire_status
-judge_key(struct lookup *lookup, const struct user_record *user, const char *type, const char *base64)
-{
-	if (type[0] == '\0')
-		return WIRE_OK;
-	for (size_t i = 0; i < user->key_count; i++) {
-		if (strcmp(user->keys[i].type, type) == 0 && strcmp(user->keys[i].base64, base64) == 0)
-			return WIRE_OK;
-	}
-	return refuse(lookup, user->user_name, "key %s …%.16s is no longer this user's", type,
-	    base64 + (strlen(base64) > 16 ? strlen(base64) - 16 : 0));
-}
-
-/* judge_mappings: what no client would take, said here, where the operator can be told. */
-static enum wire_status
-judge_mappings(struct lookup *lookup, const struct user_record *user)
-{
-	if (user->home_directory != NULL && strlen(user->home_directory) > PATH_BYTES_MAX)
-		return refuse(lookup, user->user_name, "HomeDirectory is longer than %d bytes", PATH_BYTES_MAX);
-	if (user->home_type != HOME_LOGICAL)
-		return WIRE_OK;
-	if (user->mapping_count == 0)
-		return refuse(lookup, user->user_name, "HomeDirectoryType LOGICAL without HomeDirectoryMappings");
-	if (user->mapping_count > MAPPINGS_MAX)
-		return refuse(lookup, user->user_name, "more than %d HomeDirectoryMappings", MAPPINGS_MAX);
-	for (size_t i = 0; i < user->mapping_count; i++) {
-		if (strlen(user->mappings[i].entry) > PATH_BYTES_MAX || strlen(user->mappings[i].target) > PATH_BYTES_MAX)
-			return refuse(lookup, user->user_name, "an Entry or Target is longer than %d bytes", PATH_BYTES_MAX);
-	}
-	return WIRE_OK;
-}
-
 /* session_room: memory for the answer, as much as it can need. */
 static enum wire_status
 session_room(struct lookup *lookup, const struct user_record *user)
@@ -400,8 +255,8 @@ session_room(struct lookup *lookup, const struct user_record *user)
 	for (size_t i = 0; user->home_type == HOME_LOGICAL && i < user->mapping_count; i++)
 		size += 3 * sizeof(uint32_t) + strlen(user->mappings[i].entry) + strlen(user->mappings[i].target);
 	if (size > WIRE_SESSION_MAX)
-		return refuse(lookup, user->user_name, "the HomeDirectoryMappings are too large for a session: %zu bytes",
-		    size);
+		return judge_refuse(&lookup->judge, user->user_name,
+		    "the HomeDirectoryMappings are too large for a session: %zu bytes", size);
 	lookup->answer->allocated = malloc(WIRE_HEADER + size);
 	if (lookup->answer->allocated == NULL)
 		return WIRE_UNAVAILABLE;
@@ -436,22 +291,36 @@ put_session(struct lookup *lookup, const struct user_record *user, const char *b
 	wire_put_string(out, fingerprint);
 }
 
-/* judge_session: everything that can stand between a user who exists and a session. */
+/* find_server: the server of this host, judged. */
 static enum wire_status
-judge_session(struct lookup *lookup, struct user_record *user, const char *type, const char *base64)
+find_server(struct lookup *lookup, const char *user)
+{
+	struct api_error error;
+	bool online = false;
+	int found = store_find_server(open_store(lookup), lookup->agent->config.server_id, &online, &error);
+
+	if (found < 0)
+		return store_failed(lookup, &error);
+	return judge_server(&lookup->judge, user, found > 0, online);
+}
+
+/* may_open: everything that can stand between a user who exists and a session. */
+static enum wire_status
+may_open(struct lookup *lookup, struct user_record *user, const char *type, const char *base64)
 {
 	struct posix_profile *profile = &user->profile;
+	struct judge *judge = &lookup->judge;
 	enum wire_status status;
 
-	status = judge_record(lookup, user->user_name, user->has_profile, &profile->uid, &profile->gid);
+	status = judge_record(judge, user->user_name, user->has_profile, &profile->uid, &profile->gid);
 	if (status == WIRE_OK)
-		status = judge_secondary(lookup, user->user_name, profile->secondary_gids, profile->secondary_gid_count);
+		status = judge_secondary(judge, user->user_name, profile->secondary_gids, profile->secondary_gid_count);
 	if (status == WIRE_OK)
-		status = judge_server(lookup, user->user_name);
+		status = find_server(lookup, user->user_name);
 	if (status == WIRE_OK)
-		status = judge_key(lookup, user, type, base64);
+		status = judge_key(judge, user, type, base64);
 	if (status == WIRE_OK)
-		status = judge_mappings(lookup, user);
+		status = judge_mappings(judge, user);
 	return status;
 }
 
@@ -467,8 +336,8 @@ find_session(struct lookup *lookup, const char *name, const char *type, const ch
 		return WIRE_UNAVAILABLE;
 	if (store_describe_user(store, lookup->agent->config.server_id, name, &user, &error) != 0)
 		return error.code == API_NOT_FOUND ? WIRE_NOT_FOUND : store_failed(lookup, &error);
-	lookup->asker_logs = true;
-	status = judge_session(lookup, &user, type, base64);
+	lookup->judge.asker_logs = true;
+	status = may_open(lookup, &user, type, base64);
 	if (status == WIRE_OK)
 		status = session_room(lookup, &user);
 	if (status == WIRE_OK)
@@ -519,7 +388,7 @@ may_ask(struct agent *agent, uid_t peer, enum asker asker)
 		return WIRE_DENIED;
 	found = local_accounts_uid(&agent->accounts, agent->config.keys_user, &keys_uid);
 	if (found < 0)
-		return accounts_failed(BERTH_PASSWD_FILE);
+		return judge_accounts_failed(BERTH_PASSWD_FILE);
 	return found > 0 && keys_uid == peer ? WIRE_OK : WIRE_DENIED;
 }
 
@@ -571,7 +440,7 @@ complete(struct lookup *lookup, enum wire_status status)
 		wire_out_init(&lookup->out, answer->room + WIRE_HEADER, WIRE_ANSWER_MAX);
 	}
 	if (status == WIRE_REFUSED)
-		wire_put_string(&lookup->out, lookup->reason);
+		wire_put_string(&lookup->out, lookup->judge.reason);
 	data = answer->allocated != NULL ? answer->allocated : answer->room;
 	wire_out_init(&header, data, WIRE_HEADER);
 	wire_put_header(&header, (uint16_t)status, (uint32_t)lookup->out.used);
@@ -583,7 +452,7 @@ void
 lookup_answer_request(struct agent *agent, uid_t peer, uint16_t verb, const uint8_t *payload, size_t length,
     struct lookup_answer *answer)
 {
-	struct lookup lookup = { .agent = agent, .answer = answer };
+	struct lookup lookup = { .agent = agent, .judge.agent = agent, .answer = answer };
 
 	answer->allocated = NULL;
 	wire_in_init(&lookup.in, payload, length);

@@ -77,7 +77,7 @@ pam_stack_seals(char *why, size_t size)
 	ssize_t length = read_service(text, sizeof(text));
 
 	if (length < 0 || strlen(text) != (size_t)length) {
-		snprintf(why, size, "%s can't be read: %s", BERTH_PAM_SERVICE_FILE, length < 0 ? strerror(errno) : "it holds a NUL");
+		snprintf(why, size, BERTH_PAM_SERVICE_FILE " can't be read: %s", length < 0 ? strerror(errno) : "it holds a NUL");
 		return false;
 	}
 	while (verdict == LINE_OTHER && (line = strsep(&rest, "\n")) != NULL) {
@@ -87,6 +87,6 @@ pam_stack_seals(char *why, size_t size)
 	}
 	if (verdict == LINE_OURS)
 		return true;
-	snprintf(why, size, "the first auth line of %s is not " MODULE ": sessions would not be sealed", BERTH_PAM_SERVICE_FILE);
+	snprintf(why, size, "the first auth line of " BERTH_PAM_SERVICE_FILE " is not " MODULE ": sessions would not be sealed");
 	return false;
 }

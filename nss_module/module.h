@@ -1,9 +1,10 @@
 /*
  * What the NSS module's databases share.
  *
- * This code runs in every process of the host: libc only, no state between calls, no signal, no environment, one second at most.
- * Each function answers for one entry. There is no setpwent/getpwent family on purpose: listing a million users, or any
- * user at all, in every `getent passwd` and shell completion of the host helps nobody; `berth admin list-users` does it.
+ * This code runs in every process of the host: libc only, no state between calls, no signal, no environment, one second
+ * at most. Each function answers for one entry. There is no setpwent/getpwent family on purpose: listing a million users,
+ * or any user at all, in every `getent passwd` and shell completion of the host helps nobody; `berth admin list-users`
+ * does it.
  */
 #ifndef BERTH_NSS_MODULE_H
 #define BERTH_NSS_MODULE_H

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs the Debian packages that building and testing Berth need, or (with `build`) building alone. Quick when all is there.
-# Starts no daemon: sshd is unpacked into build/openssh-server, not installed, where the machine has none.
+# Installs the Debian packages that building and testing Berth need, or (with `build`) building alone. Quick when all is
+# there. Starts no daemon: sshd is unpacked into build/openssh-server, not installed, where the machine has none.
 #
 #   deps.sh [build]
 set -euo pipefail

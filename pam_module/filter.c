@@ -92,15 +92,15 @@ filter_install(uint32_t uid, uint32_t gid)
 #endif
 		/* What isn't known yet isn't there; libc then does without. */
 		IF_ABOVE(NEWEST_CALL, 1), FAIL(ENOSYS),
-		/* Identity: sshd drops to the user after this, with these two calls and these ids; an old passwd entry in its memory
-		 * can't bring another identity into this view. */
+		/* Identity: sshd drops to the user after this, with these two calls and these ids; an old passwd entry in
+		 * its memory can't bring another identity into this view. */
 		ONLY_ID(setresuid, uid), ONLY_ID(setresgid, gid),
 		DENY(setuid, EPERM), DENY(setgid, EPERM), DENY(setreuid, EPERM), DENY(setregid, EPERM),
 		DENY(setfsuid, EPERM), DENY(setfsgid, EPERM), DENY(setgroups, EPERM), DENY(capset, EPERM),
 
-		/* Network, abstract sockets, netlink: none. libpam's audit call carries on with EAFNOSUPPORT, and on EACCES fails
-		 * pam_setcred. sshd's pipes to internal-sftp are stream socketpairs; a datagram one could be aimed at any
-		 * abstract socket of the host with sendto(2). */
+		/* Network, abstract sockets, netlink: none. libpam's audit call carries on with EAFNOSUPPORT, and on
+		 * EACCES fails pam_setcred. sshd's pipes to internal-sftp are stream socketpairs; a datagram one could be
+		 * aimed at any abstract socket of the host with sendto(2). */
 		DENY(socket, EAFNOSUPPORT), DENY(connect, EACCES), DENY(bind, EACCES), DENY(listen, EACCES),
 		DENY(accept, EACCES), DENY(accept4, EACCES),
 		IF_EQUAL(SYS_socketpair, 7),
@@ -126,14 +126,15 @@ filter_install(uint32_t uid, uint32_t gid)
 		/* Input for whatever terminal sshd itself was started from. */
 		DENY_VALUE(TIOCSTI, EPERM), DENY_VALUE(TIOCLINUX, EPERM), ALLOW,
 
-		/* Shared memory, semaphores, queues and keys belong to the host, not to a view; some of these need no open, only a number. */
+		/* Shared memory, semaphores, queues and keys belong to the host, not to a view; some of these need no
+		 * open, only a number. */
 		DENY(shmget, EPERM), DENY(shmat, EPERM), DENY(shmctl, EPERM), DENY(semget, EPERM), DENY(semop, EPERM),
 		DENY(semtimedop, EPERM), DENY(semctl, EPERM), DENY(msgget, EPERM), DENY(msgsnd, EPERM), DENY(msgrcv, EPERM),
 		DENY(msgctl, EPERM), DENY(mq_open, EPERM), DENY(mq_unlink, EPERM),
 		DENY(add_key, EPERM), DENY(request_key, EPERM), DENY(keyctl, EPERM),
 
-		/* A new namespace would give its maker capabilities again; clone3's flags lie in memory, where no filter can read
-		 * them, so it isn't there and libc uses clone. */
+		/* A new namespace would give its maker capabilities again; clone3's flags lie in memory, where no filter
+		 * can read them, so it isn't there and libc uses clone. */
 		DENY(unshare, EPERM), DENY(setns, EPERM), DENY(clone3, ENOSYS),
 		IF_EQUAL(SYS_clone, 4), LOAD_ARG(0), IF_BITS(CLONE_NAMESPACES, 1), FAIL(EPERM), ALLOW,
 		DENY(mount, EPERM), DENY(umount2, EPERM), DENY(pivot_root, EPERM), DENY(chroot, EPERM),
@@ -143,8 +144,9 @@ filter_install(uint32_t uid, uint32_t gid)
 		/* Where on the host a target lies, and what the kernel logs, is not the user's business. */
 		DENY(statmount, EPERM), DENY(listmount, EPERM), DENY(syslog, EPERM),
 
-		/* A set-user-ID file counts on the host, where the target's own mount may be without nosuid: a local accomplice would
-		 * become this user, outside any view. openat2's mode lies in memory; libc and sftp do without it. */
+		/* A set-user-ID file counts on the host, where the target's own mount may be without nosuid: a local
+		 * accomplice would become this user, outside any view. openat2's mode lies in memory; libc and sftp do
+		 * without it. */
 #ifdef SYS_open
 		DENY_SETUID(open, 2), DENY_SETUID(creat, 1), DENY_SETUID(chmod, 1), DENY_SETUID(mknod, 1),
 #endif

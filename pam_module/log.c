@@ -19,12 +19,15 @@ log_open(struct log *log, const char *service, const char *hook)
 	struct tm local;
 
 	/* syslog's own date format, in the C locale whatever the process has set. */
-	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const char months[12][4] = {
+		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+	};
 
 	if (localtime_r(&now, &local) != NULL)
 		snprintf(date, sizeof(date), "%s %2d %02d:%02d:%02d ", months[local.tm_mon], local.tm_mday, local.tm_hour,
 		    local.tm_min, local.tm_sec);
-	snprintf(log->stamp, sizeof(log->stamp), "%s%.30s[%d]: pam_berth(%.30s:%s): ", date, service, (int)getpid(), service, hook);
+	snprintf(log->stamp, sizeof(log->stamp), "%s%.30s[%d]: pam_berth(%.30s:%s): ", date, service, (int)getpid(), service,
+	    hook);
 	log->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (log->fd >= 0 && connect(log->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
 		log_close(log);

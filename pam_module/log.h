@@ -1,6 +1,6 @@
 /*
- * Log lines of the PAM module, to syslog's authpriv. Not syslog(3): a sealed process can't reach /dev/log any more, and must not
- * read /etc/localtime, which is the user's file there. So the descriptor and the line's beginning are made before.
+ * Log lines of the PAM module, to syslog's authpriv. Not syslog(3): a sealed process can't reach /dev/log any more, and
+ * must not read /etc/localtime, which is the user's file there. So the descriptor and the line's beginning are made before.
  */
 #ifndef BERTH_PAM_LOG_H
 #define BERTH_PAM_LOG_H

@@ -4,11 +4,13 @@
  *   monitor  pam_acct_mgmt           may this user log in at all, and does every target resolve?
  *   monitor  pam_setcred(ESTABLISH)  noted; nothing else
  *   monitor  pam_open_session        the key is still the record's; the session is registered
- *   child    pam_setcred             root still, after initgroups, right before it drops to the user: the view is entered here
+ *   child    pam_setcred             root still, after initgroups, right before it drops to the user: the view is entered
+ * here
  *   monitor  pam_close_session       the session is struck off
  *
- * The child's setcred is on every path to a user's process, so the seal is there and depends on no other hook having run. sshd carries on
- * after a failing setcred, and with -N after a failing open_session; so where sealing fails the process ends itself.
+ * The child's setcred is on every path to a user's process, so the seal is there and depends on no other hook having run.
+ * sshd carries on after a failing setcred, and with -N after a failing open_session; so where sealing fails the process
+ * ends itself.
  *
  * A user is Berth's when the passwd entry says so (GECOS_MARKER, written by our NSS module). Anybody else is PAM_IGNORE.
  */
@@ -38,6 +40,8 @@
 #define EXPORT __attribute__((visibility("default")))
 #define STATE_NAME "berth"
 #define PASSWD_BUFFER 16384
+/* In state.progress: the child has logged itself why there is no view. */
+#define REFUSED "-"
 
 /* What one login leaves for its later hooks. sshd's child has a copy from fork(2); with keyboard-interactive the account
  * step's is lost, so no hook relies on another's but to refuse. */
@@ -46,7 +50,6 @@ struct state {
 	bool passed_on;          /* the auth step left the user to the modules after us; libpam holds setcred to that */
 	pid_t monitor;           /* the process whose setcred was seen first, as root with root's group */
 	bool refused;            /* open_session refused: the child must not go on */
-	bool registered;
 	struct live_session live;
 	char *progress;          /* shared with the child: REASON_MAX bytes, see view_enter() */
 };
@@ -54,6 +57,7 @@ struct state {
 /* One call of a hook. */
 struct hook {
 	pam_handle_t *pamh;
+	int flags;
 	struct log log;
 	const char *user;
 	struct passwd entry;
@@ -285,15 +289,14 @@ seal_or_end(struct hook *hook)
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	if (seal(hook) != 0) {
-		/* close_session then has nothing to add. */
-		hook->state->progress[0] = '\0';
+		snprintf(hook->state->progress, REASON_MAX, REFUSED);
 		refuse_and_end(hook);
 	}
 	if (forget_progress(hook) != 0)
 		_exit(255);
 	took = microseconds_since(&start);
-	log_line(&hook->log, LOG_INFO, "session opened user=%s server=%s client=%s port=%u key=%s uid=%u session=%s mappings=%zu "
-	    "view_ms=%lu.%03lu", hook->user, hook->session.server_id, live->client[0] != '\0' ? live->client : "-",
+	log_line(&hook->log, LOG_INFO, "session opened user=%s server=%s client=%s port=%u key=%s uid=%u session=%s "
+	    "mappings=%zu view_ms=%lu.%03lu", hook->user, hook->session.server_id, live->client[0] != '\0' ? live->client : "-",
 	    live->client_port, hook->session.fingerprint, hook->session.uid, live->id[0] != '\0' ? live->id : "-",
 	    hook->session.mapping_count, took / 1000, took % 1000);
 }
@@ -337,6 +340,8 @@ foreign(struct hook *hook)
 static int
 setcred(struct hook *hook)
 {
+	if (hook->flags & PAM_DELETE_CRED)
+		return whose(hook) == OWNER_FOREIGN ? PAM_IGNORE : PAM_SUCCESS;
 	switch (whose(hook)) {
 	case OWNER_FOREIGN:
 		return foreign(hook);
@@ -358,25 +363,6 @@ setcred(struct hook *hook)
 	return PAM_SUCCESS;
 }
 
-EXPORT int
-pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
-{
-	struct hook *hook;
-	int result;
-
-	(void)argc;
-	(void)argv;
-	hook = hook_begin(pamh, "setcred");
-	if (hook == NULL)
-		_exit(255);
-	if (flags & PAM_DELETE_CRED)
-		result = whose(hook) == OWNER_FOREIGN ? PAM_IGNORE : PAM_SUCCESS;
-	else
-		result = setcred(hook);
-	hook_end(hook);
-	return result;
-}
-
 /*
  * The monitor's hooks.
  */
@@ -394,22 +380,6 @@ authenticate(struct hook *hook)
 		return PAM_AUTH_ERR;
 	hook->state->passed_on = true;
 	return PAM_IGNORE;
-}
-
-EXPORT int
-pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
-{
-	struct hook *hook = hook_begin(pamh, "auth");
-	int result;
-
-	(void)flags;
-	(void)argc;
-	(void)argv;
-	if (hook == NULL)
-		return PAM_BUF_ERR;
-	result = authenticate(hook);
-	hook_end(hook);
-	return result;
 }
 
 /* host_is_closed: pam_nologin's files. Its line comes after ours and is not asked for our users. */
@@ -448,22 +418,6 @@ account(struct hook *hook)
 	return PAM_PERM_DENIED;
 }
 
-EXPORT int
-pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
-{
-	struct hook *hook = hook_begin(pamh, "account");
-	int result;
-
-	(void)flags;
-	(void)argc;
-	(void)argv;
-	if (hook == NULL)
-		return PAM_BUF_ERR;
-	result = account(hook);
-	hook_end(hook);
-	return result;
-}
-
 /* find_client: "SSH_CONNECTION=ADDRESS PORT ADDRESS PORT" in PAM's environment. */
 static void
 find_client(struct hook *hook, struct live_session *live)
@@ -485,10 +439,9 @@ register_session(struct hook *hook)
 	snprintf(live->fingerprint, sizeof(live->fingerprint), "%s", hook->session.fingerprint);
 	live->uid = hook->session.uid;
 	find_client(hook, live);
-	hook->state->registered = registry_add(live) == 0;
-	if (!hook->state->registered)
-		log_line(&hook->log, LOG_ERR, "session not listed user=%s session=%s reason=\"%s: %s\"; `berth sessions` can't see it",
-		    hook->user, live->id, BERTH_SESSIONS_DIR, strerror(errno));
+	if (registry_add(live) != 0)
+		log_line(&hook->log, LOG_ERR, "session not listed user=%s session=%s reason=\"%s: %s\"; `berth sessions` can't see "
+		    "it", hook->user, live->id, BERTH_SESSIONS_DIR, strerror(errno));
 }
 
 static int
@@ -505,7 +458,8 @@ open_session(struct hook *hook)
 	}
 	if (hook->state->monitor != getpid()) {
 		/* An earlier line of the stack kept our setcred from running: the child would not be sealed by it either. */
-		snprintf(hook->reason, sizeof(hook->reason), "the PAM stack passed over pam_berth's auth line; it must be the first one");
+		snprintf(hook->reason, sizeof(hook->reason), "the PAM stack passed over pam_berth's auth line; it must be the first "
+		    "one");
 		refuse_and_end(hook);
 	}
 	if (find_session_by_key(hook) != 0) {
@@ -518,57 +472,63 @@ open_session(struct hook *hook)
 	return PAM_SUCCESS;
 }
 
-EXPORT int
-pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
-{
-	struct hook *hook = hook_begin(pamh, "session");
-	int result;
-
-	(void)flags;
-	(void)argc;
-	(void)argv;
-	if (hook == NULL)
-		_exit(255);
-	result = open_session(hook);
-	hook_end(hook);
-	return result;
-}
-
-static void
+/* close_session: not by whose(): the record may be gone by now, and the session still has to be struck off. */
+static int
 close_session(struct hook *hook)
 {
-	const struct live_session *live = &hook->state->live;
-	long seconds = (long)(time(NULL) - live->since);
+	const struct live_session *live;
 
+	if (hook->state == NULL || hook->state->live.id[0] == '\0')
+		return PAM_IGNORE;
+	live = &hook->state->live;
 	if (registry_remove(live->id) != 0 && errno != ENOENT)
 		log_line(&hook->log, LOG_ERR, "session still listed user=%s session=%s reason=\"%s\"", live->user, live->id,
 		    strerror(errno));
-	hook->state->registered = false;
-	/* The child left word of what it was at when something ended it that it could not log: its own alarm, or a kill. */
-	if (hook->state->progress[0] != '\0') {
+	if (hook->state->progress[0] == '\0') {
+		log_line(&hook->log, LOG_INFO, "session closed user=%s server=%s client=%s port=%u session=%s seconds=%ld",
+		    live->user, live->server_id, live->client, live->client_port, live->id, (long)(time(NULL) - live->since));
+	} else if (strcmp(hook->state->progress, REFUSED) != 0) {
+		/* What the child was at when something ended it that it could not log: its own alarm, or a kill. */
 		snprintf(hook->reason, sizeof(hook->reason), "%.*s", REASON_MAX - 1, hook->state->progress);
 		refuse_line(hook);
 	}
-	log_line(&hook->log, LOG_INFO, "session closed user=%s server=%s client=%s port=%u session=%s seconds=%ld", live->user,
-	    live->server_id, live->client, live->client_port, live->id, seconds);
+	return PAM_SUCCESS;
 }
 
-EXPORT int
-pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
-{
-	struct hook *hook = hook_begin(pamh, "session");
-	int result = PAM_IGNORE;
+/*
+ * What libpam calls.
+ */
 
-	(void)flags;
-	(void)argc;
-	(void)argv;
+typedef int hook_function(struct hook *hook);
+
+static int
+run(pam_handle_t *pamh, const char *name, int flags, hook_function *function)
+{
+	struct hook *hook = hook_begin(pamh, name);
+	int result;
+
+	/* sshd carries on after these two have failed. */
+	if (hook == NULL && (function == setcred || function == open_session))
+		_exit(255);
 	if (hook == NULL)
 		return PAM_BUF_ERR;
-	/* Not by whose(): the record may be gone by now, and the session still has to be struck off. */
-	if (hook->state != NULL && hook->state->live.id[0] != '\0') {
-		close_session(hook);
-		result = PAM_SUCCESS;
-	}
+	hook->flags = flags;
+	result = function(hook);
 	hook_end(hook);
 	return result;
 }
+
+#define HOOK(name, shown, function) \
+	EXPORT int \
+	pam_sm_##name(pam_handle_t *pamh, int flags, int argc, const char **argv) \
+	{ \
+		(void)argc; \
+		(void)argv; \
+		return run(pamh, shown, flags, function); \
+	}
+
+HOOK(authenticate, "auth", authenticate)
+HOOK(setcred, "setcred", setcred)
+HOOK(acct_mgmt, "account", account)
+HOOK(open_session, "session", open_session)
+HOOK(close_session, "session", close_session)

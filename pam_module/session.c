@@ -150,16 +150,18 @@ session_judge(const struct session *session, const struct config *config, const 
 			return refuse(reason, "secondary gid %u is below MinGid %u or reserved", session->secondary_gids[i],
 			    config->min_gid);
 	if (session->uid != entry->pw_uid || session->gid != entry->pw_gid)
-		return refuse(reason, "the record's ids %u:%u are not those of the passwd entry, %u:%u: it was changed just now",
-		    session->uid, session->gid, (unsigned)entry->pw_uid, (unsigned)entry->pw_gid);
+		return refuse(reason, "the record's ids %u:%u are not those of the passwd entry, %u:%u: it was changed just "
+		    "now", session->uid, session->gid, (unsigned)entry->pw_uid, (unsigned)entry->pw_gid);
 	if (session->home_type == WIRE_HOME_PATH && session_shows_all(session) && !config->path_shows_all)
-		return refuse(reason, "HomeDirectoryType PATH without a HomeDirectory would show every bucket (PathShowsAll yes allows it)");
+		return refuse(reason, "HomeDirectoryType PATH without a HomeDirectory would show every bucket "
+		    "(PathShowsAll yes allows it)");
 	if (passwd_file_find(entry->pw_name, session->uid, &name_taken, &uid_taken) != 0)
 		return refuse(reason, "/etc/passwd can't be read: %s", strerror(errno));
 	if (name_taken)
 		return refuse(reason, "the name stands in /etc/passwd: it is a local account's");
 	if (uid_taken && !config_shares_uid(config, session->uid))
-		return refuse(reason, "Uid %u stands in /etc/passwd: it is a local account's (ShareUid allows it)", session->uid);
+		return refuse(reason, "Uid %u stands in /etc/passwd: it is a local account's (ShareUid allows it)",
+		    session->uid);
 	return 0;
 }
 
@@ -278,6 +280,7 @@ session_key_parse(struct session_key *key, const char *auth_info)
 	if (at == NULL || *at != ' ')
 		return false;
 	at = copy_word(key->base64, at + 1, KEY_BASE64_MAX);
-	/* One key, one line: a second method would be somebody's changed AuthenticationMethods, and a certificate has more words. */
+	/* One key, one line: a second method would be somebody's changed AuthenticationMethods, and a certificate has
+	 * more words. */
 	return at != NULL && (*at == '\0' || (at[0] == '\n' && at[1] == '\0'));
 }

@@ -50,7 +50,8 @@ void session_free(struct session *session);
 /*
  * session_shares_name: whether the agent has a record with the name and uid of an account that isn't Berth's, nor in
  * /etc/passwd: it comes from LDAP or the like, which was asked first. sshd then takes the record's keys for that account's.
- * entry may be NULL (it can't be looked up any more): the name alone decides. At most a second; false when there is no agent.
+ * entry may be NULL (it can't be looked up any more): the name alone decides. At most a second; false when there is no
+ * agent.
  */
 bool session_shares_name(const struct passwd *entry, const char *name);
 

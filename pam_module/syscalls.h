@@ -1,6 +1,7 @@
 /*
  * System calls that glibc 2.36 has no wrapper for, under the names of their manual pages, and the kernel that has each.
- * (open_tree, move_mount, fsopen, fsconfig, fsmount and mount_setattr come from <sys/mount.h>; mount_setattr is the newest: 5.12.)
+ * (open_tree, move_mount, fsopen, fsconfig, fsmount and mount_setattr come from <sys/mount.h>; mount_setattr is the
+ * newest: 5.12.)
  */
 #ifndef BERTH_PAM_SYSCALLS_H
 #define BERTH_PAM_SYSCALLS_H

@@ -59,7 +59,8 @@ find_base(struct target_finder *finder, const char *target, char *reason)
 	target_finder_close(finder);
 	finder->bucket = bucket;
 	path = bucket == NULL ? finder->config->data_root : bucket->path;
-	/* A symbolic link in the operator's own path is refused too: whoever can write beside it could swap the whole root. */
+	/* A symbolic link in the operator's own path is refused too: whoever can write beside it could swap the whole
+	 * root. */
 	finder->base_fd = open_within(AT_FDCWD, path, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 	if (finder->base_fd >= 0)
 		return rest;

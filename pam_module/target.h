@@ -1,6 +1,6 @@
 /*
- * Targets: from a path on the store, "/BUCKET/PATH", to a descriptor beneath the data root. A target never leads out of it: no
- * "..", no symbolic link, no race (DESIGN promise 4).
+ * Targets: from a path on the store, "/BUCKET/PATH", to a descriptor beneath the data root. A target never leads out of
+ * it: no "..", no symbolic link, no race (DESIGN promise 4).
  */
 #ifndef BERTH_PAM_TARGET_H
 #define BERTH_PAM_TARGET_H
@@ -22,8 +22,8 @@ void target_finder_init(struct target_finder *finder, const struct config *confi
 void target_finder_close(struct target_finder *finder);
 
 /*
- * target_open: an O_PATH descriptor of the directory (or regular file) that the target names. With `create`, and CreateHome in
- * the configuration, missing directories are made: see target.c for as whom.
+ * target_open: an O_PATH descriptor of the directory (or regular file) that the target names. With `create`, and
+ * CreateHome in the configuration, missing directories are made: see target.c for as whom.
  * Returns the descriptor, or -1 with `reason` naming the target.
  */
 int target_open(struct target_finder *finder, const char *target, enum wire_mapping_type type, bool create, char *reason);

@@ -14,8 +14,8 @@
 
 /*
  * Making what is missing. As root only below a directory that is root's and that nobody else can write: there no name can be
- * changed under our hands, so the last directory can be given to the user. Anywhere else as the user, who then owns it anyway: a chown
- * there could be aimed at a neighbour's directory by renaming it into place.
+ * changed under our hands, so the last directory can be given to the user. Anywhere else as the user, who then owns it
+ * anyway: a chown there could be aimed at a neighbour's directory by renaming it into place.
  */
 
 static bool
@@ -62,8 +62,8 @@ make_missing(int parent, const char *name, bool last, const struct session *sess
 }
 
 /*
- * make_path: opens `path` below base one component at a time, making what is missing. Returns the O_PATH descriptor, or -1 with errno;
- * *rest and *parent (an open descriptor, or -1) then say how far it came.
+ * make_path: opens `path` below base one component at a time, making what is missing. Returns the O_PATH descriptor, or
+ * -1 with errno; *rest and *parent (an open descriptor, or -1) then say how far it came.
  */
 static int
 make_path(int base, const char *path, const struct session *session, int *parent, const char **rest)
@@ -203,7 +203,8 @@ user_process(const struct target_finder *finder, int base, const char *path, int
 }
 
 int
-target_open_as_user(const struct target_finder *finder, int base, const char *path, int flags, bool create, mode_t *mode)
+target_open_as_user(const struct target_finder *finder, int base, const char *path, int flags, bool create,
+    mode_t *mode)
 {
 	struct user_reply reply = { .error = EIO };
 	int sockets[2], fd = -1;

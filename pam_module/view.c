@@ -18,7 +18,8 @@
 #include "pam_module/target.h"
 #include "pam_module/view.h"
 
-/* The sealed root is ours alone until the end: nothing in it may be a symbolic link, or a mapping that is mounted already. */
+/* The sealed root is ours alone until the end: nothing in it may be a symbolic link, or a mapping that is mounted
+ * already. */
 #define INSIDE_ROOT (RESOLVE_TARGET | RESOLVE_NO_XDEV)
 
 struct view {
@@ -123,7 +124,8 @@ make_sealed_root(struct view *view)
 	return view->root < 0 ? -1 : attach_root(view);
 }
 
-/* make_parents: the directories of `path` (no leading slash, "" for the root itself) in the sealed root; the last as a descriptor. */
+/* make_parents: the directories of `path` (no leading slash, "" for the root itself) in the sealed root; the last as a
+ * descriptor. */
 static int
 make_parents(struct view *view, const char *path)
 {
@@ -219,7 +221,8 @@ is_root_entry(const struct session *session)
 	    strcmp(session->mappings[0].entry, "/") == 0;
 }
 
-/* make_landing: a landing directory below an entry is made when it can be. It is no reason to keep its user out: sshd lands in / then. */
+/* make_landing: a landing directory below an entry is made when it can be. It is no reason to keep its user out: sshd
+ * lands in / then. */
 static void
 make_landing(struct view *view, const struct session *session)
 {

@@ -11,8 +11,8 @@
  * view_enter: builds the view and moves the calling process into it; needs root and Linux 5.12. There is no way back, and on
  * failure the process is somewhere between: it must end.
  *
- * A target that hangs ends the process by SIGALRM after TargetSeconds. `progress` (REASON_MAX bytes, shared with the monitor) says what was being
- * done then, and is "" once the view is entered.
+ * A target that hangs ends the process by SIGALRM after TargetSeconds. `progress` (REASON_MAX bytes, shared with the
+ * monitor) says what was being done then, and is "" once the view is entered.
  * Returns 0, or -1 with `reason`.
  */
 int view_enter(const struct config *config, const struct session *session, char *progress, char *reason);

@@ -1,5 +1,6 @@
 /*
  * The configuration file: a table of keywords, a tokenizer in the manner of sshd_config(5), and a report for every fault.
+ * What a single value may be is config_value.c's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,14 +13,12 @@
 #include <unistd.h>
 
 #include "common/host/config.h"
+#include "common/host/config_value.h"
 #include "common/wire/limits.h"
 
 #define FILE_MAX      (1024 * 1024)
 #define LINE_LENGTH   8192
 #define LIST_MAX      4096 /* Bucket and ShareUid lines */
-#define NAME_LENGTH   255  /* a directory entry's name */
-#define ACCOUNT_MAX   32   /* a local account's name */
-#define REGION_MAX    64
 #define KEYWORD_COUNT 16
 
 struct parser {
@@ -63,102 +62,7 @@ fault(struct parser *parser, const char *format, ...)
 	parser->report(parser->context, text);
 }
 
-/* Values. */
-
-static const char out_of_memory[] = "out of memory";
-
-static const char *
-set_string(char **to, const char *value)
-{
-	char *copy = strdup(value);
-
-	if (copy == NULL)
-		return out_of_memory;
-	free(*to);
-	*to = copy;
-	return NULL;
-}
-
-/* all_of: whether the value is made of these characters alone, and min to max of them. */
-static bool
-all_of(const char *value, const char *characters, size_t min, size_t max)
-{
-	size_t length = strlen(value);
-
-	return length >= min && length <= max && strspn(value, characters) == length;
-}
-
-#define DIGITS "0123456789"
-#define LOWER  "abcdefghijklmnopqrstuvwxyz"
-#define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-/* number_from: a decimal number from min to max, nothing around it. */
-static bool
-number_from(const char *value, uint32_t min, uint32_t max, uint32_t *number)
-{
-	unsigned long long wide;
-
-	if (!all_of(value, DIGITS, 1, 10))
-		return false;
-	wide = strtoull(value, NULL, 10);
-	if (wide < min || wide > max)
-		return false;
-	*number = (uint32_t)wide;
-	return true;
-}
-
-/* path_fault: what keeps a path from being absolute and plain, or NULL. */
-static const char *
-path_fault(const char *path)
-{
-	const char *component = path;
-
-	if (path[0] != '/')
-		return "not an absolute path";
-	if (path[1] == '\0')
-		return "the host's whole root can't be given";
-	if (strlen(path) >= PATH_BYTES_MAX)
-		return "too long";
-	while (*component == '/') {
-		size_t length = strcspn(++component, "/");
-
-		if (length == 0)
-			return "has an empty component";
-		if (component[0] == '.' && (length == 1 || (length == 2 && component[1] == '.')))
-			return "has a component . or ..";
-		component += length;
-	}
-	return NULL;
-}
-
-static const char *
-set_yes_no(bool *to, const char *value)
-{
-	if (strcasecmp(value, "yes") != 0 && strcasecmp(value, "no") != 0)
-		return "neither yes nor no";
-	*to = strcasecmp(value, "yes") == 0;
-	return NULL;
-}
-
-static const char *
-set_number(unsigned *to, const char *value, uint32_t min, uint32_t max)
-{
-	uint32_t number;
-
-	if (!number_from(value, min, max, &number))
-		return "not a number in range";
-	*to = number;
-	return NULL;
-}
-
-/* set_account: a local account's name, by the rule of useradd(8). */
-static const char *
-set_account(char **to, const char *value)
-{
-	if (!all_of(value, LOWER UPPER DIGITS "_-", 1, ACCOUNT_MAX) || value[0] == '-' || strchr(DIGITS, value[0]) != NULL)
-		return "not the name of a local account";
-	return set_string(to, value);
-}
+/* Keywords. */
 
 /* room_for_one: makes a list one item longer. */
 static void *
@@ -167,28 +71,16 @@ room_for_one(void *list, size_t count, size_t item_size)
 	return realloc(list, (count + 1) * item_size);
 }
 
-/* Keywords. */
-
 static const char *
 set_server_id(struct parser *parser, char **values)
 {
-	const size_t digits = SERVER_ID_LENGTH - 2;
-
-	if (strncmp(values[0], "s-", 2) != 0 || !all_of(values[0] + 2, DIGITS "abcdef", digits, digits))
-		return "not a server id";
-	return set_string(&parser->config->server_id, values[0]);
+	return config_value_server_id(&parser->config->server_id, values[0]);
 }
 
 static const char *
 set_store(struct parser *parser, char **values)
 {
-	static const char scheme[] = "sqlite:";
-	const char *problem;
-
-	if (strncmp(values[0], scheme, sizeof(scheme) - 1) != 0)
-		return "not a kind of store that is known";
-	problem = path_fault(values[0] + sizeof(scheme) - 1);
-	return problem != NULL ? problem : set_string(&parser->config->store, values[0]);
+	return config_value_store(&parser->config->store, values[0]);
 }
 
 static const char *
@@ -196,88 +88,87 @@ set_user(struct parser *parser, char **values)
 {
 	if (strcmp(values[0], "root") == 0)
 		return "the agent never runs as root";
-	return set_account(&parser->config->user, values[0]);
+	return config_value_account(&parser->config->user, values[0]);
 }
 
 static const char *
 set_keys_user(struct parser *parser, char **values)
 {
-	return set_account(&parser->config->keys_user, values[0]);
+	return config_value_account(&parser->config->keys_user, values[0]);
 }
 
 static const char *
 set_data_root(struct parser *parser, char **values)
 {
-	const char *problem = path_fault(values[0]);
-
-	return problem != NULL ? problem : set_string(&parser->config->data_root, values[0]);
+	return config_value_path(&parser->config->data_root, values[0]);
 }
 
-static const char *
-bucket_name_fault(const struct config *config, const char *name)
+static bool
+has_bucket(const struct config *config, const char *name)
 {
-	if (name[0] == '\0' || strlen(name) > NAME_LENGTH)
-		return "the name is empty or too long";
-	if (strchr(name, '/') != NULL)
-		return "the name has a '/'";
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return "the name is . or ..";
 	for (size_t i = 0; i < config->bucket_count; i++)
 		if (strcmp(config->buckets[i].name, name) == 0)
-			return "this bucket has a path already";
+			return true;
+	return false;
+}
+
+/* add_bucket: the strings are the configuration's from then on, unless something is wrong. */
+static const char *
+add_bucket(struct config *config, const struct config_bucket *bucket)
+{
+	struct config_bucket *buckets;
+
+	if (config->bucket_count >= LIST_MAX)
+		return "too many of them";
+	buckets = room_for_one(config->buckets, config->bucket_count, sizeof(*buckets));
+	if (buckets == NULL)
+		return CONFIG_OUT_OF_MEMORY;
+	config->buckets = buckets;
+	buckets[config->bucket_count++] = *bucket;
 	return NULL;
 }
 
 static const char *
 set_bucket(struct parser *parser, char **values)
 {
-	struct config *config = parser->config;
-	struct config_bucket bucket, *buckets;
-	const char *problem = bucket_name_fault(config, values[0]);
+	struct config_bucket bucket = { 0 };
+	const char *problem = config_value_bucket_name(&bucket.name, values[0]);
 
+	if (problem == NULL && has_bucket(parser->config, values[0]))
+		problem = "this bucket has a path already";
 	if (problem == NULL)
-		problem = path_fault(values[1]);
-	if (problem != NULL)
-		return problem;
-	if (config->bucket_count >= LIST_MAX)
-		return "too many of them";
-	buckets = room_for_one(config->buckets, config->bucket_count, sizeof(*buckets));
-	if (buckets == NULL)
-		return out_of_memory;
-	config->buckets = buckets;
-	bucket.name = strdup(values[0]);
-	bucket.path = strdup(values[1]);
-	if (bucket.name == NULL || bucket.path == NULL) {
+		problem = config_value_path(&bucket.path, values[1]);
+	if (problem == NULL)
+		problem = add_bucket(parser->config, &bucket);
+	if (problem != NULL) {
 		free(bucket.name);
 		free(bucket.path);
-		return out_of_memory;
 	}
-	buckets[config->bucket_count++] = bucket;
-	return NULL;
+	return problem;
 }
 
 static const char *
 set_create_home(struct parser *parser, char **values)
 {
-	return set_yes_no(&parser->config->create_home, values[0]);
+	return config_value_yes_no(&parser->config->create_home, values[0]);
 }
 
 static const char *
 set_path_shows_all(struct parser *parser, char **values)
 {
-	return set_yes_no(&parser->config->path_shows_all, values[0]);
+	return config_value_yes_no(&parser->config->path_shows_all, values[0]);
 }
 
 static const char *
 set_min_uid(struct parser *parser, char **values)
 {
-	return set_number(&parser->config->min_uid, values[0], ID_FLOOR, ID_NONE - 1);
+	return config_value_number(&parser->config->min_uid, values[0], ID_FLOOR, ID_NONE - 1);
 }
 
 static const char *
 set_min_gid(struct parser *parser, char **values)
 {
-	return set_number(&parser->config->min_gid, values[0], ID_FLOOR, ID_NONE - 1);
+	return config_value_number(&parser->config->min_gid, values[0], ID_FLOOR, ID_NONE - 1);
 }
 
 static const char *
@@ -285,16 +176,17 @@ set_share_uid(struct parser *parser, char **values)
 {
 	struct config *config = parser->config;
 	uint32_t uid, *uids;
+	const char *problem = config_value_uid(&uid, values[0]);
 
-	if (!number_from(values[0], ID_FLOOR, ID_NONE - 1, &uid) || !id_allowed(uid, ID_FLOOR))
-		return "not a uid that a record may have";
+	if (problem != NULL)
+		return problem;
 	if (config_shares_uid(config, uid))
 		return "given already";
 	if (config->share_uid_count >= LIST_MAX)
 		return "too many of them";
 	uids = room_for_one(config->share_uids, config->share_uid_count, sizeof(*uids));
 	if (uids == NULL)
-		return out_of_memory;
+		return CONFIG_OUT_OF_MEMORY;
 	config->share_uids = uids;
 	uids[config->share_uid_count++] = uid;
 	return NULL;
@@ -305,44 +197,34 @@ static const char *
 set_default_profile(struct parser *parser, char **values)
 {
 	struct config *config = parser->config;
-	char *colon = strchr(values[0], ':');
+	const char *problem = config_value_profile(&config->default_uid, &config->default_gid, values[0]);
 
-	if (colon == NULL)
-		return "no ':' between uid and gid";
-	*colon = '\0';
-	if (!number_from(values[0], ID_FLOOR, ID_NONE - 1, &config->default_uid) ||
-	    !number_from(colon + 1, ID_FLOOR, ID_NONE - 1, &config->default_gid))
-		return "not two ids in range";
-	config->has_default_profile = true;
-	return NULL;
+	config->has_default_profile = problem == NULL;
+	return problem;
 }
 
 static const char *
 set_region(struct parser *parser, char **values)
 {
-	if (!all_of(values[0], LOWER DIGITS "-", 1, REGION_MAX))
-		return "not the name of a region";
-	return set_string(&parser->config->region, values[0]);
+	return config_value_region(&parser->config->region, values[0]);
 }
 
 static const char *
 set_account_id(struct parser *parser, char **values)
 {
-	if (!all_of(values[0], DIGITS, 12, 12))
-		return "not an account id";
-	return set_string(&parser->config->account_id, values[0]);
+	return config_value_account_id(&parser->config->account_id, values[0]);
 }
 
 static const char *
 set_min_rsa_bits(struct parser *parser, char **values)
 {
-	return set_number(&parser->config->min_rsa_bits, values[0], 1024, 16384);
+	return config_value_number(&parser->config->min_rsa_bits, values[0], 1024, 16384);
 }
 
 static const char *
 set_target_seconds(struct parser *parser, char **values)
 {
-	return set_number(&parser->config->target_seconds, values[0], 1, 300);
+	return config_value_number(&parser->config->target_seconds, values[0], 1, 300);
 }
 
 #define ALLOWED_PATH "an absolute path without . or .. or empty components, not / itself"
@@ -588,18 +470,18 @@ check_profile(struct parser *parser)
 static const char *
 set_defaults(struct config *config)
 {
-	const char *problem = set_string(&config->store, "sqlite:/var/lib/berth/berth.db");
+	const char *problem = config_value_string(&config->store, "sqlite:/var/lib/berth/berth.db");
 
 	if (problem == NULL)
-		problem = set_string(&config->user, "berth");
+		problem = config_value_string(&config->user, "berth");
 	if (problem == NULL)
-		problem = set_string(&config->keys_user, "berth-keys");
+		problem = config_value_string(&config->keys_user, "berth-keys");
 	if (problem == NULL)
-		problem = set_string(&config->data_root, "/srv/berth");
+		problem = config_value_string(&config->data_root, "/srv/berth");
 	if (problem == NULL)
-		problem = set_string(&config->region, "us-east-1");
+		problem = config_value_string(&config->region, "us-east-1");
 	if (problem == NULL)
-		problem = set_string(&config->account_id, "000000000000");
+		problem = config_value_string(&config->account_id, "000000000000");
 	config->create_home = true;
 	config->min_uid = config->min_gid = ID_FLOOR;
 	config->min_rsa_bits = 2048;
@@ -686,7 +568,7 @@ config_load(struct config *config, const char *path, config_report *report, void
 		return -1;
 	text = malloc(FILE_MAX + 1);
 	if (text == NULL) {
-		fault(&parser, "%s", out_of_memory);
+		fault(&parser, "%s", CONFIG_OUT_OF_MEMORY);
 		goto out;
 	}
 	length = read_whole(fd, text, FILE_MAX + 1);

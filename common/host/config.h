@@ -1,7 +1,7 @@
 /*
- * The configuration, BERTH_CONFIG_FILE: one "Keyword value" a line, in the manner of sshd_config(5); berth.conf(5) describes it.
- * Read by the agent, the admin command, and the PAM module, which takes the data root, the buckets and the floors from here
- * and never from the agent. libc only.
+ * The configuration, BERTH_CONFIG_FILE: one "Keyword value" a line, in the manner of sshd_config(5); berth.conf(5)
+ * describes it. Read by the agent, the admin command, and the PAM module, which takes the data root, the buckets and the
+ * floors from here and never from the agent. libc only.
  */
 #ifndef BERTH_CONFIG_H
 #define BERTH_CONFIG_H

@@ -6,7 +6,8 @@
 
 /*
  * identity_become: uid, gid and groups of `user`, irrevocably, and no_new_privs. Nothing to do when the process isn't root.
- * Looks the user up in /etc/passwd and /etc/group as files. Returns 0, or -1 with errno (ENOENT: no such user; EPERM: the user is root).
+ * Looks the user up in /etc/passwd and /etc/group as files. Returns 0, or -1 with errno (ENOENT: no such user; EPERM: the
+ * user is root).
  */
 int identity_become(const char *user);
 

@@ -20,8 +20,8 @@ typedef bool passwd_file_visit(void *context, const char *name, size_t length, u
 int passwd_file_each(const char *path, passwd_file_visit *visit, void *context);
 
 /*
- * passwd_file_find: does an entry of BERTH_PASSWD_FILE have this name (NULL: don't ask), and does one have this uid (ID_NONE:
- * don't ask)? Returns 0 with the answers set, or -1 with errno: the caller must then fail closed.
+ * passwd_file_find: does an entry of BERTH_PASSWD_FILE have this name (NULL: don't ask), and does one have this uid
+ * (ID_NONE: don't ask)? Returns 0 with the answers set, or -1 with errno: the caller must then fail closed.
  */
 int passwd_file_find(const char *name, uint32_t uid, bool *name_taken, bool *uid_taken);
 

@@ -16,7 +16,8 @@ int process_open(pid_t pid, unsigned long long started);
 
 /*
  * process_tree_end: SIGTERM to the process, and SIGKILL to what is left of it and its descendants after grace_ms
- * milliseconds. Returns 0 when all have ended (or the process had already), or -1 with errno: ETIMEDOUT when one withstands SIGKILL.
+ * milliseconds. Returns 0 when all have ended (or the process had already), or -1 with errno: ETIMEDOUT when one
+ * withstands SIGKILL.
  */
 int process_tree_end(pid_t pid, unsigned long long started, int grace_ms);
 

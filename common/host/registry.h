@@ -1,7 +1,7 @@
 /*
- * The live sessions of this host: a file each in BERTH_SESSIONS_DIR, written by the PAM module in the session's monitor and removed
- * when it closes. Kept in files and not in the agent, so that they are right when the agent was killed and started again.
- * Root only. libc only.
+ * The live sessions of this host: a file each in BERTH_SESSIONS_DIR, written by the PAM module in the session's monitor
+ * and removed when it closes. Kept in files and not in the agent, so that they are right when the agent was killed and
+ * started again. Root only. libc only.
  */
 #ifndef BERTH_REGISTRY_H
 #define BERTH_REGISTRY_H
@@ -33,8 +33,9 @@ int registry_add(struct live_session *session);
 /* registry_remove: 0, or -1 with errno. */
 int registry_remove(const char *id);
 
-/* registry_list: the sessions whose monitor is still there, oldest first, in *sessions (malloc'ed; the caller frees it). Files of
- * dead ones are removed on the way; a file that can't be read as ours is passed over. Returns the count, or -1 with errno. */
+/* registry_list: the sessions whose monitor is still there, oldest first, in *sessions (malloc'ed; the caller frees it).
+ * Files of dead ones are removed on the way; a file that can't be read as ours is passed over. Returns the count, or -1
+ * with errno. */
 ssize_t registry_list(struct live_session **sessions);
 
 /* registry_end: ends a session: SIGTERM to its monitor, which passes it on and closes the session in order; after grace_ms

@@ -64,7 +64,7 @@ struct server_record {
 	char server_id[SERVER_ID_LENGTH + 1];
 	bool online;
 	size_t user_count; /* filled in by the store when it describes or lists */
-	char *settings;    /* JSON object: what DescribeServer echoes of CreateServer (Domain, EndpointType, Protocols …) */
+	char *settings;    /* JSON object: what DescribeServer echoes of CreateServer (Domain, Protocols …) */
 	struct tag *tags;
 	size_t tag_count;
 };

@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* Lengths in bytes, without a closing NUL. Source: the Transfer API's shapes UserName, ServerId, MapEntry/MapTarget/HomeDirectory
- * (1,024 characters, up to 4 bytes each in UTF-8), SshPublicKeyBody. */
+/* Lengths in bytes, without a closing NUL. Source: the Transfer API's shapes UserName, ServerId,
+ * MapEntry/MapTarget/HomeDirectory (1,024 characters, up to 4 bytes each in UTF-8), SshPublicKeyBody. */
 #define USER_NAME_MIN    3
 #define USER_NAME_MAX    100
 #define SERVER_ID_LENGTH 19

@@ -12,14 +12,14 @@
  *   list       u32 count | that many items
  *
  * Anything that is too long, too short, has bytes left over, an unknown version or an unknown verb is answered with
- * STATUS_BAD_REQUEST, and on the client's side taken as no answer at all.
+ * WIRE_BAD_REQUEST, and on the client's side taken as no answer at all.
  *
  * Who is who is told by SO_PEERCRED. The agent's socket is made by root (by systemd, or by berthd before it becomes
- * its User), so a client accepts only a peer that was uid 0 when it called listen(2). Who may ask what stands with each verb;
- * anybody else is answered with STATUS_DENIED.
+ * its User), so a client accepts only a peer that was uid 0 when it called listen(2). Who may ask what stands with each
+ * verb; anybody else is answered with WIRE_DENIED.
  *
  * The agent knows no record whose name or uid stands in /etc/passwd (ShareUid excepted), or whose ids are below the
- * floors: such a user is STATUS_NOT_FOUND, and the agent logs why. Clients check the same again: an answer is hostile
+ * floors: such a user is WIRE_NOT_FOUND, and the agent logs why. Clients check the same again: an answer is hostile
  * input to them.
  */
 #ifndef BERTH_PROTOCOL_H
@@ -46,7 +46,7 @@ enum wire_verb {
 
 	/*
 	 * Is this the Gid or a secondary gid of any record? Anyone.
-	 * Request: u32 gid. Answer: nothing (STATUS_OK or STATUS_NOT_FOUND). The name is GROUP_NAME_PREFIX + gid.
+	 * Request: u32 gid. Answer: nothing (WIRE_OK or WIRE_NOT_FOUND). The name is GROUP_NAME_PREFIX + gid.
 	 */
 	WIRE_GROUP = 3,
 
@@ -59,22 +59,22 @@ enum wire_verb {
 	/*
 	 * A user's public keys. Root, and the configuration's KeysUser.
 	 * Request: string name | u32 uid | string type | string base64.
-	 * A uid other than ID_NONE must be the record's, else STATUS_NOT_FOUND. A type and base64 that aren't empty ask for that key
-	 * alone. Answer: list of (string type | string base64), of length 0 when none fits.
+	 * A uid other than ID_NONE must be the record's, else WIRE_NOT_FOUND. A type and base64 that aren't empty ask
+	 * for that key alone. Answer: list of (string type | string base64), of length 0 when none fits.
 	 */
 	WIRE_KEYS = 5,
 
 	/*
 	 * All that a session needs. Root only.
-	 * Request: string name | string type | string base64: the key that opened the session; both empty when it isn't known yet.
-	 * Answer, STATUS_OK:
+	 * Request: string name | string type | string base64: the key that opened the session; both empty when it isn't
+	 * known yet. Answer, WIRE_OK:
 	 *   string server id | u32 uid | u32 gid | list of u32 secondary gids |
 	 *   u32 home type (enum wire_home_type) | string landing directory |
 	 *   list of (u32 mapping type (enum wire_mapping_type) | string entry | string target) |
 	 *   string fingerprint of the request's key, "SHA256:…" as ssh-keygen -l prints it; "" when it had none
 	 * The list is empty for WIRE_HOME_PATH, and in the record's order for WIRE_HOME_LOGICAL. Landing directory: for
 	 * WIRE_HOME_PATH the record's HomeDirectory, "" when it has none.
-	 * Answer, STATUS_REFUSED: string reason, one line for the log (server offline, no profile, key not this user's).
+	 * Answer, WIRE_REFUSED: string reason, one line for the log (server offline, no profile, key not this user's).
 	 */
 	WIRE_SESSION = 6,
 };
@@ -82,7 +82,7 @@ enum wire_verb {
 enum wire_home_type { WIRE_HOME_PATH = 1, WIRE_HOME_LOGICAL = 2 };
 enum wire_mapping_type { WIRE_MAPPING_DIRECTORY = 1, WIRE_MAPPING_FILE = 2 };
 
-/* Every answer but STATUS_OK has an empty payload, unless its verb says otherwise. */
+/* Every answer but WIRE_OK has an empty payload, unless its verb says otherwise. */
 enum wire_status {
 	WIRE_OK = 0,
 	WIRE_NOT_FOUND = 1,   /* no such user or group here */

@@ -56,9 +56,9 @@ bool wire_get_header(const uint8_t header[WIRE_HEADER], uint16_t *kind, uint32_t
 /*
  * agent_ask: one request, one answer, at most timeout_ms milliseconds for all of it.
  *
- * request: payload of `verb`. answer: filled with the answer's payload, at most answer_size bytes; *answer_length says how many.
- * Returns the agent's status (enum wire_status), or -1 with errno: ENOENT, ECONNREFUSED (no agent), ETIMEDOUT, EAGAIN (its
- * backlog is full), EPERM (who answers isn't the agent), EPROTO (what it answers isn't the protocol), EMSGSIZE.
+ * request: payload of `verb`. answer: filled with the answer's payload, at most answer_size bytes; *answer_length says
+ * how many. Returns the agent's status (enum wire_status), or -1 with errno: ENOENT, ECONNREFUSED (no agent), ETIMEDOUT,
+ * EAGAIN (its backlog is full), EPERM (who answers isn't the agent), EPROTO (what it answers isn't the protocol), EMSGSIZE.
  * Never blocks longer, raises no signal, leaves no descriptor.
  */
 int agent_ask(enum wire_verb verb, const struct wire_out *request, void *answer, size_t answer_size,

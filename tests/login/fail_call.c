@@ -5,7 +5,8 @@
  *
  * The calls counted are those of a process from its unshare(CLONE_NEWNS), which is number 0, up to and with the installation
  * of the seccomp filter. The first process that comes to unshare has its call FIRST fail with that errno, the next one call
- * FIRST + STEP, and so on. A call that fails isn't executed, but close(2), which gives the descriptor back even when it fails.
+ * FIRST + STEP, and so on. A call that fails isn't executed, but close(2), which gives the descriptor back even when it
+ * fails.
  *
  * Standard output: "PID INDEX NUMBER" for each call that was made to fail, and "PID sealed COUNT" when a filter is in place.
  * Ends when PROGRAM ends, and PROGRAM by SIGKILL when this one does. Exit status 77 on a machine other than x86-64.

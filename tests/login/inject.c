@@ -159,7 +159,8 @@ static void
 detach(const struct target *target)
 {
 	put_code(target, target->saved_code);
-	if (ptrace(PTRACE_SETREGS, target->pid, NULL, &target->saved) != 0 || ptrace(PTRACE_DETACH, target->pid, NULL, NULL) != 0)
+	if (ptrace(PTRACE_SETREGS, target->pid, NULL, &target->saved) != 0 ||
+	    ptrace(PTRACE_DETACH, target->pid, NULL, NULL) != 0)
 		die("PTRACE_DETACH");
 }
 

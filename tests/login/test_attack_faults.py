@@ -124,6 +124,9 @@ def assert_refused(host, user, listing, number, index):
         assert not listing.ok and "sftp>" not in listing.out, "%s (call %d) failed, and there was a session" % (name, index)
         line = "refused user=%s .*(%s).*Cannot allocate memory" % (user, in_log)
         assert host.wait_log(line), "%s: no line says so: %s" % (name, host.log())
+        monitor = re.search(r"sshd\[(\d+)\]: Accepted", host.wait_log("Accepted")[-1]).group(1)
+        wait_until(lambda: not Path("/proc/" + monitor).exists(), what="the monitor's end")
+        assert not host.log(r"sshd\[%s\]: .*session closed" % monitor), "the end of a session that never was is logged"
     elif not listing.ok:
         assert host.wait_log("refused user=%s" % user), "call %d, number %d: refused without a word" % (index, number)
 

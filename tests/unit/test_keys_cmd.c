@@ -191,11 +191,13 @@ no_keys_for_a_stack_that_does_not_seal(void **state)
 {
 	static const char *const good[] = {
 		"auth required pam_berth.so\n", "\tAUTH\t[success=done default=die]\t/lib/security/pam_berth.so debug\n",
-		"account required pam_other.so\n-auth optional pam_berth.so", "#auth required pam_other.so\r\nauth [a=1 b=2] pam_berth.so\r\n",
+		"account required pam_other.so\n-auth optional pam_berth.so",
+		"#auth required pam_other.so\r\nauth [a=1 b=2] pam_berth.so\r\n",
 	};
 	static const char *const bad[] = {
 		"", "#auth required pam_berth.so\n", "auth sufficient pam_permit.so\nauth required pam_berth.so\n",
-		"@include common-auth\nauth required pam_berth.so\n", "auth include pam_berth\n", "auth required\n", "auth [x pam_berth.so\n",
+		"@include common-auth\nauth required pam_berth.so\n", "auth include pam_berth\n", "auth required\n",
+		"auth [x pam_berth.so\n",
 		"account required pam_berth.so\nsession required pam_berth.so\n", "auth required not_pam_berth.so\n",
 		"auth required pam_berth.so.old\n", "account required pam_a.so \\\nauth required pam_berth.so\n", NULL,
 	};

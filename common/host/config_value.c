@@ -1,0 +1,187 @@
+/*
+ * The configuration's single values; config_value.h says what each may be.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/host/config_value.h"
+#include "common/wire/limits.h"
+
+#define NAME_LENGTH 255 /* a directory entry's name */
+#define ACCOUNT_MAX 32  /* a local account's name */
+#define REGION_MAX  64
+
+#define DIGITS "0123456789"
+#define LOWER  "abcdefghijklmnopqrstuvwxyz"
+#define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/* all_of: whether the value is made of these characters alone, and min to max of them. */
+static bool
+all_of(const char *value, const char *characters, size_t min, size_t max)
+{
+	size_t length = strlen(value);
+
+	return length >= min && length <= max && strspn(value, characters) == length;
+}
+
+/* number_from: a decimal number from min to max, nothing around it. */
+static bool
+number_from(const char *value, uint32_t min, uint32_t max, uint32_t *number)
+{
+	unsigned long long wide;
+
+	if (!all_of(value, DIGITS, 1, 10))
+		return false;
+	wide = strtoull(value, NULL, 10);
+	if (wide < min || wide > max)
+		return false;
+	*number = (uint32_t)wide;
+	return true;
+}
+
+/* path_fault: what keeps a path from being absolute and plain, or NULL. */
+static const char *
+path_fault(const char *path)
+{
+	const char *component = path;
+
+	if (path[0] != '/')
+		return "not an absolute path";
+	if (path[1] == '\0')
+		return "the host's whole root can't be given";
+	if (strlen(path) >= PATH_BYTES_MAX)
+		return "too long";
+	while (*component == '/') {
+		size_t length = strcspn(++component, "/");
+
+		if (length == 0)
+			return "has an empty component";
+		if (component[0] == '.' && (length == 1 || (length == 2 && component[1] == '.')))
+			return "has a component . or ..";
+		component += length;
+	}
+	return NULL;
+}
+
+const char *
+config_value_string(char **to, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (copy == NULL)
+		return CONFIG_OUT_OF_MEMORY;
+	free(*to);
+	*to = copy;
+	return NULL;
+}
+
+const char *
+config_value_yes_no(bool *to, const char *value)
+{
+	if (strcasecmp(value, "yes") != 0 && strcasecmp(value, "no") != 0)
+		return "neither yes nor no";
+	*to = strcasecmp(value, "yes") == 0;
+	return NULL;
+}
+
+const char *
+config_value_number(unsigned *to, const char *value, uint32_t min, uint32_t max)
+{
+	uint32_t number;
+
+	if (!number_from(value, min, max, &number))
+		return "not a number in range";
+	*to = number;
+	return NULL;
+}
+
+const char *
+config_value_path(char **to, const char *value)
+{
+	const char *problem = path_fault(value);
+
+	return problem != NULL ? problem : config_value_string(to, value);
+}
+
+const char *
+config_value_store(char **to, const char *value)
+{
+	static const char scheme[] = "sqlite:";
+	const char *problem;
+
+	if (strncmp(value, scheme, sizeof(scheme) - 1) != 0)
+		return "not a kind of store that is known";
+	problem = path_fault(value + sizeof(scheme) - 1);
+	return problem != NULL ? problem : config_value_string(to, value);
+}
+
+const char *
+config_value_server_id(char **to, const char *value)
+{
+	const size_t digits = SERVER_ID_LENGTH - 2;
+
+	if (strncmp(value, "s-", 2) != 0 || !all_of(value + 2, DIGITS "abcdef", digits, digits))
+		return "not a server id";
+	return config_value_string(to, value);
+}
+
+const char *
+config_value_account(char **to, const char *value)
+{
+	if (!all_of(value, LOWER UPPER DIGITS "_-", 1, ACCOUNT_MAX) || value[0] == '-' || strchr(DIGITS, value[0]) != NULL)
+		return "not the name of a local account";
+	return config_value_string(to, value);
+}
+
+const char *
+config_value_bucket_name(char **to, const char *value)
+{
+	if (value[0] == '\0' || strlen(value) > NAME_LENGTH)
+		return "the name is empty or too long";
+	if (strchr(value, '/') != NULL)
+		return "the name has a '/'";
+	if (strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
+		return "the name is . or ..";
+	return config_value_string(to, value);
+}
+
+const char *
+config_value_region(char **to, const char *value)
+{
+	if (!all_of(value, LOWER DIGITS "-", 1, REGION_MAX))
+		return "not the name of a region";
+	return config_value_string(to, value);
+}
+
+const char *
+config_value_account_id(char **to, const char *value)
+{
+	if (!all_of(value, DIGITS, 12, 12))
+		return "not an account id";
+	return config_value_string(to, value);
+}
+
+const char *
+config_value_uid(uint32_t *to, const char *value)
+{
+	uint32_t uid;
+
+	if (!number_from(value, ID_FLOOR, ID_NONE - 1, &uid) || !id_allowed(uid, ID_FLOOR))
+		return "not a uid that a record may have";
+	*to = uid;
+	return NULL;
+}
+
+const char *
+config_value_profile(uint32_t *uid, uint32_t *gid, char *value)
+{
+	char *colon = strchr(value, ':');
+
+	if (colon == NULL)
+		return "no ':' between uid and gid";
+	*colon = '\0';
+	if (!number_from(value, ID_FLOOR, ID_NONE - 1, uid) || !number_from(colon + 1, ID_FLOOR, ID_NONE - 1, gid))
+		return "not two ids in range";
+	return NULL;
+}
