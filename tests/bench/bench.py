@@ -3,10 +3,11 @@
 import json
 import os
 import pwd
+import signal
 import subprocess
 import sys
 
-from measure import FreshWorker, Worker, progress, quartiles, ratio, take_turns
+from measure import FreshWorker, Worker, difference, progress, quartiles, ratio, take_turns
 from sites import (BENCH, ONE_CPU, PREFIX, SOURCE, STOCK_PORT, WORK, Site, files_command, files_users, make_key,
                    start_stock_sshd)
 
@@ -16,6 +17,7 @@ RESULT = SOURCE / "build/bench.json"
 USER, UID = "alice", 5001
 LOGIN_PAUSE = 0.03  # the end of the last session, after its client has gone, is not to fall into the next one's time
 MEMORY_TARGET_MIB = 32
+LOCAL_TARGET_US = 1000
 
 
 class Bench:
@@ -124,6 +126,26 @@ def row_login(bench):
     yield compared("sftp login, whole", "stock sshd, local user", 1.03, take_turns("login", workers, 200, LOGIN_PAUSE))
 
 
+def row_local(bench):
+    """A local user's login where Berth is wired up, whatever its agent does, against the same sshd without it."""
+    if bench.stock is None:
+        bench.stock = start_stock_sshd(bench.key)
+    ssh = ["/usr/bin/ssh", *bench.host.client_options(bench.key), "localuser@127.0.0.1"]
+    for state in ("up", "stopped", "dead"):
+        if state == "stopped":
+            bench.host.agent.send_signal(signal.SIGSTOP)
+        elif state == "dead":
+            bench.host.agent.kill()
+            bench.host.agent.wait()
+        workers = [Worker(BENCH / "process_time", 1, *ssh, "-p", port, "pwd") for port in (bench.host.port, STOCK_PORT)]
+        ours, theirs = take_turns("local login, agent " + state, workers, 120, LOGIN_PAUSE)
+        row = compared("local login, agent " + state, "stock sshd", None, (ours, theirs))
+        row["added"] = difference(ours, theirs)
+        row["met"] = row["added"][1] <= LOCAL_TARGET_US
+        yield row
+    bench.host.start_agent()
+
+
 def row_view(bench):
     for count, target, batch, rounds in ((1, None, 5, 100), (2000, 1.2, 1, 60), (50000, None, 1, 8)):
         name = "view%d" % count
@@ -136,7 +158,7 @@ def row_view(bench):
 
 
 ROWS = {"keys": row_keys, "lookup": row_lookup, "getpwnam": row_getpwnam, "million": row_million, "login": row_login,
-        "view": row_view}
+        "local": row_local, "view": row_view}
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
@@ -153,6 +175,9 @@ def row_texts(row):
     if "value" in row:
         return (row["what"], row["against"], "%.1f MiB" % (row["value"] / 1024), "", "", "≤ %d MiB" % (row["target"] / 1024),
                 met)
+    if "added" in row:
+        return (row["what"], row["against"], time_text(row["quartiles"]), time_text(row["against_quartiles"]),
+                "%+.1f ms (%+.1f–%+.1f)" % tuple(row["added"][at] / 1000 for at in (1, 0, 2)), "≤ +1 ms", met)
     target = "" if row["target"] is None else "≤ %.2f ×" % row["target"]
     return (row["what"], row["against"], time_text(row["quartiles"]), time_text(row["against_quartiles"]),
             "%.2f × (%.2f–%.2f)" % (row["ratio"], *row["interval"]), target, met)

@@ -1,4 +1,5 @@
 """Workers that take turns, and what their samples say."""
+import operator
 import random
 import statistics
 import subprocess
@@ -71,18 +72,26 @@ def quartiles(values):
     return tuple(statistics.quantiles(values, n=4, method="inclusive")) if len(values) > 1 else (values[0],) * 3
 
 
-def ratio(ours, theirs):
-    """(low, ratio, high): the quotient of the medians, and the 95 % interval of it by resampling the rounds. Rounds stay
+def resampled(ours, theirs, figure):
+    """(low, figure, high): figure(our median, their median), and its 95 % interval by resampling the rounds. Rounds stay
     whole: what was measured side by side stays so."""
     pairs = list(zip(ours, theirs))
     chance = random.Random(1)
-    quotients = []
+    figures = []
     for _ in range(RESAMPLES):
         sample = chance.choices(pairs, k=len(pairs))
-        quotients.append(statistics.median(pair[0] for pair in sample) / statistics.median(pair[1] for pair in sample))
-    quotients.sort()
+        figures.append(figure(statistics.median(pair[0] for pair in sample), statistics.median(pair[1] for pair in sample)))
+    figures.sort()
     edge = RESAMPLES // 40
-    return quotients[edge], statistics.median(ours) / statistics.median(theirs), quotients[-edge - 1]
+    return figures[edge], figure(statistics.median(ours), statistics.median(theirs)), figures[-edge - 1]
+
+
+def ratio(ours, theirs):
+    return resampled(ours, theirs, operator.truediv)
+
+
+def difference(ours, theirs):
+    return resampled(ours, theirs, operator.sub)
 
 
 def progress(text):
