@@ -240,10 +240,6 @@ seal(struct hook *hook)
 		snprintf(hook->reason, sizeof(hook->reason), "the process is not root's any more: it can't be sealed");
 		return -1;
 	}
-	if (hook->state->refused) {
-		snprintf(hook->reason, sizeof(hook->reason), "open_session refused it");
-		return -1;
-	}
 	if (find_session_by_key(hook) != 0)
 		return -1;
 	if (view_enter(&hook->config, &hook->session, hook->state->progress, hook->reason) != 0)
@@ -287,6 +283,9 @@ seal_or_end(struct hook *hook)
 	struct timespec start;
 	unsigned long took;
 
+	/* open_session has logged why. */
+	if (hook->state->refused)
+		_exit(255);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	if (seal(hook) != 0) {
 		snprintf(hook->state->progress, REASON_MAX, REFUSED);

@@ -1,6 +1,6 @@
 /*
  * Targets: from a path on the store, "/BUCKET/PATH", to a descriptor beneath the data root. A target never leads out of
- * it: no "..", no symbolic link, no race (DESIGN promise 4).
+ * it: no "..", no symbolic link, no race.
  */
 #ifndef BERTH_PAM_TARGET_H
 #define BERTH_PAM_TARGET_H

@@ -109,6 +109,7 @@ def test_a_record_changed_while_logging_in(host, record, from_ask, change):
         assert_nobody_in(host, "lent", record.key, View(UID))
         assert host.wait_log("refused user=lent ")
         assert agent.asked(SESSION) > from_ask
+    assert len(host.log("refused user=lent ")) == len(host.log("Accepted publickey for lent")), "not one line a refusal"
 
 
 def test_another_target_and_other_groups_the_second_time(host, record):
