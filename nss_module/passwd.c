@@ -88,6 +88,18 @@ fill_entry(const struct fields *fields, struct passwd *entry, char *buffer, size
 	return NSS_STATUS_SUCCESS;
 }
 
+/* ask: the agent's answer to either question, as fields that may be used; home points into `answer`. */
+static enum nss_status
+ask(enum wire_verb verb, const struct wire_out *request, uint8_t answer[ANSWER_MAX], struct fields *fields, int *errnop)
+{
+	size_t length;
+	enum nss_status status = module_ask(verb, request, answer, ANSWER_MAX, &length, errnop);
+
+	if (status == NSS_STATUS_SUCCESS && !read_fields(answer, length, fields))
+		return NSS_STATUS_NOTFOUND;
+	return status;
+}
+
 MODULE_EXPORT enum nss_status
 _nss_berth_getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size, int *errnop)
 {
@@ -95,16 +107,15 @@ _nss_berth_getpwnam_r(const char *name, struct passwd *entry, char *buffer, size
 	struct wire_out request;
 	struct fields fields;
 	enum nss_status status;
-	size_t length;
 
 	if (!user_name_valid(name))
 		return NSS_STATUS_NOTFOUND;
 	wire_out_init(&request, question, sizeof(question));
 	wire_put_string(&request, name);
-	status = module_ask(WIRE_PASSWD_BY_NAME, &request, answer, sizeof(answer), &length, errnop);
+	status = ask(WIRE_PASSWD_BY_NAME, &request, answer, &fields, errnop);
 	if (status != NSS_STATUS_SUCCESS)
 		return status;
-	if (!read_fields(answer, length, &fields) || strcmp(fields.name, name) != 0)
+	if (strcmp(fields.name, name) != 0)
 		return NSS_STATUS_NOTFOUND;
 	return fill_entry(&fields, entry, buffer, size, errnop);
 }
@@ -116,16 +127,15 @@ _nss_berth_getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size
 	struct wire_out request;
 	struct fields fields;
 	enum nss_status status;
-	size_t length;
 
 	if (!id_allowed(uid, ID_FLOOR))
 		return NSS_STATUS_NOTFOUND;
 	wire_out_init(&request, question, sizeof(question));
 	wire_put_u32(&request, uid);
-	status = module_ask(WIRE_PASSWD_BY_UID, &request, answer, sizeof(answer), &length, errnop);
+	status = ask(WIRE_PASSWD_BY_UID, &request, answer, &fields, errnop);
 	if (status != NSS_STATUS_SUCCESS)
 		return status;
-	if (!read_fields(answer, length, &fields) || fields.uid != uid)
+	if (fields.uid != uid)
 		return NSS_STATUS_NOTFOUND;
 	return fill_entry(&fields, entry, buffer, size, errnop);
 }
