@@ -65,6 +65,12 @@ pattern_banner(const char *text)
 }
 
 bool
+pattern_source_ip(const char *text)
+{
+	return matches_id(text, "", HEX "ABCDEF.:", 1, SIZE_MAX);
+}
+
+bool
 pattern_security_policy(const char *text)
 {
 	static const char PREFIX[] = "Transfer", MIDDLE[] = "SecurityPolicy";

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 bool pattern_banner(const char *text);
+bool pattern_source_ip(const char *text);
 bool pattern_security_policy(const char *text);
 bool pattern_server_id(const char *text);
 bool pattern_home_directory(const char *text);

@@ -57,6 +57,7 @@ static const struct shape SERVER_ID = MATCHING(19, 19, "s-([0-9a-f]{17})", patte
 static const struct shape SET_STAT_OPTION = ENUM("DEFAULT", "ENABLE_NO_OP");
 static const struct shape SFTP_AUTHENTICATION_METHODS = ENUM("PASSWORD", "PUBLIC_KEY", "PUBLIC_KEY_OR_PASSWORD",
     "PUBLIC_KEY_AND_PASSWORD");
+static const struct shape SOURCE_IP = MATCHING(0, 32, "[0-9a-fA-F\\.\\:]+", pattern_source_ip);
 static const struct shape SSH_PUBLIC_KEY_BODY = {
 	.kind = SHAPE_STRING,
 	.max = 2048,
@@ -71,6 +72,7 @@ static const struct shape TAG_VALUE = STRING(0, 256);
 static const struct shape TLS_SESSION_RESUMPTION_MODE = ENUM("DISABLED", "ENABLED", "ENFORCED");
 static const struct shape URL = STRING(0, 255);
 static const struct shape USER_NAME = MATCHING(3, 100, "[\\w][\\w@.-]{2,99}", pattern_user_name);
+static const struct shape USER_PASSWORD = STRING(0, 1024);
 static const struct shape VPC_ENDPOINT_ID = MATCHING(22, 22, "vpce-[0-9a-f]{17}", pattern_vpc_endpoint_id);
 static const struct shape WORKFLOW_ID = MATCHING(19, 19, "w-([a-z0-9]{17})", pattern_workflow_id);
 
@@ -118,6 +120,7 @@ static const struct shape S3_STORAGE_OPTIONS = STRUCTURE({ "DirectoryListingOpti
 
 static const struct shape TAG = STRUCTURE({ "Key", &TAG_KEY, REQUIRED }, { "Value", &TAG_VALUE, REQUIRED });
 static const struct shape TAGS = LIST(TAG, 1, 50);
+static const struct shape TAG_KEYS = LIST(TAG_KEY, 1, 50);
 
 static const struct shape HOME_DIRECTORY_MAP_ENTRY = STRUCTURE(
     { "Entry", &MAP_PATH, REQUIRED },
@@ -151,7 +154,27 @@ static const struct shape CREATE_SERVER = STRUCTURE(
     { "S3StorageOptions", &S3_STORAGE_OPTIONS, OPTIONAL },
     { "IpAddressType", &IP_ADDRESS_TYPE, OPTIONAL });
 
-static const struct shape DESCRIBE_SERVER = STRUCTURE({ "ServerId", &SERVER_ID, REQUIRED });
+static const struct shape UPDATE_SERVER = STRUCTURE(
+    { "Certificate", &CERTIFICATE, OPTIONAL },
+    { "ProtocolDetails", &PROTOCOL_DETAILS, OPTIONAL },
+    { "EndpointDetails", &ENDPOINT_DETAILS, OPTIONAL },
+    { "EndpointType", &ENDPOINT_TYPE, OPTIONAL },
+    { "HostKey", &HOST_KEY, OPTIONAL },
+    { "IdentityProviderDetails", &IDENTITY_PROVIDER_DETAILS, OPTIONAL },
+    { "LoggingRole", &NULLABLE_ROLE, OPTIONAL },
+    { "PostAuthenticationLoginBanner", &LOGIN_BANNER, OPTIONAL },
+    { "PreAuthenticationLoginBanner", &LOGIN_BANNER, OPTIONAL },
+    { "Protocols", &PROTOCOLS, OPTIONAL },
+    { "SecurityPolicyName", &SECURITY_POLICY_NAME, OPTIONAL },
+    { "ServerId", &SERVER_ID, REQUIRED },
+    { "WorkflowDetails", &WORKFLOW_DETAILS, OPTIONAL },
+    { "StructuredLogDestinations", &STRUCTURED_LOG_DESTINATIONS, OPTIONAL },
+    { "S3StorageOptions", &S3_STORAGE_OPTIONS, OPTIONAL },
+    { "IpAddressType", &IP_ADDRESS_TYPE, OPTIONAL },
+    { "IdentityProviderType", &IDENTITY_PROVIDER_TYPE, OPTIONAL });
+
+/* DescribeServer, DeleteServer, StartServer and StopServer alike. */
+static const struct shape ONE_SERVER = STRUCTURE({ "ServerId", &SERVER_ID, REQUIRED });
 
 static const struct shape LIST_SERVERS = STRUCTURE(
     { "MaxResults", &MAX_RESULTS, OPTIONAL },
@@ -199,12 +222,30 @@ static const struct shape DELETE_SSH_PUBLIC_KEY = STRUCTURE(
     { "SshPublicKeyId", &SSH_PUBLIC_KEY_ID, REQUIRED },
     { "UserName", &USER_NAME, REQUIRED });
 
+static const struct shape TAG_RESOURCE = STRUCTURE({ "Arn", &ARN, REQUIRED }, { "Tags", &TAGS, REQUIRED });
+static const struct shape UNTAG_RESOURCE = STRUCTURE({ "Arn", &ARN, REQUIRED }, { "TagKeys", &TAG_KEYS, REQUIRED });
+static const struct shape LIST_TAGS_FOR_RESOURCE = STRUCTURE(
+    { "Arn", &ARN, REQUIRED },
+    { "MaxResults", &MAX_RESULTS, OPTIONAL },
+    { "NextToken", &NEXT_TOKEN, OPTIONAL });
+
+static const struct shape TEST_IDENTITY_PROVIDER = STRUCTURE(
+    { "ServerId", &SERVER_ID, REQUIRED },
+    { "ServerProtocol", &PROTOCOL, OPTIONAL },
+    { "SourceIp", &SOURCE_IP, OPTIONAL },
+    { "UserName", &USER_NAME, REQUIRED },
+    { "UserPassword", &USER_PASSWORD, OPTIONAL });
+
 static const struct {
 	const char *operation;
 	const struct shape *shape;
 } REQUESTS[] = {
 	{ "CreateServer", &CREATE_SERVER },
-	{ "DescribeServer", &DESCRIBE_SERVER },
+	{ "UpdateServer", &UPDATE_SERVER },
+	{ "DescribeServer", &ONE_SERVER },
+	{ "DeleteServer", &ONE_SERVER },
+	{ "StartServer", &ONE_SERVER },
+	{ "StopServer", &ONE_SERVER },
 	{ "ListServers", &LIST_SERVERS },
 	{ "CreateUser", &CREATE_USER },
 	{ "UpdateUser", &UPDATE_USER },
@@ -213,6 +254,10 @@ static const struct {
 	{ "ListUsers", &LIST_USERS },
 	{ "ImportSshPublicKey", &IMPORT_SSH_PUBLIC_KEY },
 	{ "DeleteSshPublicKey", &DELETE_SSH_PUBLIC_KEY },
+	{ "TagResource", &TAG_RESOURCE },
+	{ "UntagResource", &UNTAG_RESOURCE },
+	{ "ListTagsForResource", &LIST_TAGS_FOR_RESOURCE },
+	{ "TestIdentityProvider", &TEST_IDENTITY_PROVIDER },
 };
 
 const struct shape *
