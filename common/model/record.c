@@ -17,8 +17,8 @@ record_home_type_name(enum home_type type)
 	return NULL;
 }
 
-static void
-free_tags(struct tag *tags, size_t count)
+void
+record_free_tags(struct tag *tags, size_t count)
 {
 	size_t i;
 
@@ -61,7 +61,7 @@ record_free_user(struct user_record *user)
 	for (i = 0; i < user->key_count; i++)
 		record_free_key(&user->keys[i]);
 	free(user->keys);
-	free_tags(user->tags, user->tag_count);
+	record_free_tags(user->tags, user->tag_count);
 	memset(user, 0, sizeof(*user));
 }
 
@@ -69,6 +69,6 @@ void
 record_free_server(struct server_record *server)
 {
 	free(server->settings);
-	free_tags(server->tags, server->tag_count);
+	record_free_tags(server->tags, server->tag_count);
 	memset(server, 0, sizeof(*server));
 }

@@ -14,6 +14,7 @@
 #include "common/wire/limits.h"
 
 #define KEY_ID_LENGTH 21 /* "key-" + 17 hexadecimal digits */
+#define TAGS_MAX      50 /* of one resource */
 
 enum home_type { HOME_NOT_GIVEN = 0, HOME_PATH, HOME_LOGICAL }; /* not given: PATH */
 enum mapping_type { MAPPING_NOT_GIVEN = 0, MAPPING_DIRECTORY, MAPPING_FILE }; /* not given: DIRECTORY */
@@ -76,6 +77,7 @@ void record_free_user(struct user_record *user); /* the struct itself is the cal
 void record_free_server(struct server_record *server);
 void record_free_mappings(struct mapping *mappings, size_t count);
 void record_free_key(struct ssh_key *key);
+void record_free_tags(struct tag *tags, size_t count);
 
 /*
  * user_change: what an UpdateUser call brings. given_* says which members; a given member with NULL (or no mappings)

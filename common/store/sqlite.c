@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/model/text.h"
@@ -18,6 +19,7 @@
 
 /* How long a writer waits for other writers. A reader waits only while another process recovers the log after a crash. */
 #define WRITER_WAIT_MS 30000
+#define WRITER_STEP_MS 2
 #define READER_WAIT_MS 500
 
 /* Above a user's 8 MiB of mappings; what is longer in the file is refused by the library before it is read. */
@@ -185,28 +187,109 @@ sqlite_run(struct sqlite_store *store, enum statement which, const char *sql, st
 	return got;
 }
 
+/* A file that was removed or replaced is still there for who has it open. */
+static bool
+sqlite_moved(struct store *base)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+	int moved = 0;
+
+	return sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
+
+/* Each call within a batch is a savepoint of it. When the library had to roll back the batch, its calls must not begin
+ * transactions of their own. */
+static int
+save(struct sqlite_store *store, struct api_error *error)
+{
+	if (sqlite3_get_autocommit(store->db))
+		return api_fail(error, API_UNAVAILABLE, "Store %.1000s: the batch has been undone", store->path);
+	return sqlite_run(store, STATEMENT_SAVE, "SAVEPOINT call", error, "");
+}
+
 int
 sqlite_begin_read(struct sqlite_store *store, struct api_error *error)
 {
+	if (store->batch)
+		return save(store, error);
 	return sqlite_run(store, STATEMENT_BEGIN_READ, "BEGIN", error, "");
+}
+
+/* What is written to a file that was removed or replaced would be lost. Asked once the writer's lock is held: whoever
+ * replaces a store holds it meanwhile. */
+static int
+check_in_place(struct sqlite_store *store, struct api_error *error)
+{
+	if (!sqlite_moved(&store->base))
+		return 0;
+	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	return api_fail(error, API_UNAVAILABLE, "Store %.1000s: was removed or replaced meanwhile; try again", store->path);
 }
 
 int
 sqlite_begin_write(struct sqlite_store *store, struct api_error *error)
 {
+	if (store->batch)
+		return save(store, error);
 	/* IMMEDIATE takes the writer's lock now, where waiting is safe: a reader that becomes a writer fails instead. */
-	return sqlite_run(store, STATEMENT_BEGIN_WRITE, "BEGIN IMMEDIATE", error, "");
+	if (sqlite_run(store, STATEMENT_BEGIN_WRITE, "BEGIN IMMEDIATE", error, "") == -1)
+		return -1;
+	return check_in_place(store, error);
+}
+
+static int
+finish_call(struct sqlite_store *store, int result, struct api_error *error)
+{
+	if (result == 0)
+		return sqlite_run(store, STATEMENT_RELEASE, "RELEASE call", error, "");
+	if (!sqlite3_get_autocommit(store->db))
+		sqlite3_exec(store->db, "ROLLBACK TO call; RELEASE call", NULL, NULL, NULL);
+	return result;
 }
 
 int
 sqlite_finish(struct sqlite_store *store, int result, struct api_error *error)
 {
+	if (store->batch)
+		return finish_call(store, result, error);
 	if (result == 0 && sqlite_run(store, STATEMENT_COMMIT, "COMMIT", error, "") == 0)
 		return 0;
 	/* Some errors have rolled back already. One here leaves nothing committed either way. */
 	if (!sqlite3_get_autocommit(store->db))
 		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 	return result == 0 ? -1 : result;
+}
+
+static int
+sqlite_begin(struct store *base, struct api_error *error)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+
+	if (sqlite_begin_write(store, error) == -1)
+		return -1;
+	store->batch = true;
+	return 0;
+}
+
+static void
+sqlite_abandon(struct store *base)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+
+	store->batch = false;
+	if (!sqlite3_get_autocommit(store->db))
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static int
+sqlite_commit(struct store *base, struct api_error *error)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+
+	store->batch = false;
+	if (sqlite3_get_autocommit(store->db))
+		return api_fail(error, API_UNAVAILABLE, "Store %.1000s: the batch has been undone", store->path);
+	return sqlite_finish(store, 0, error);
 }
 
 bool
@@ -323,27 +406,27 @@ sqlite_close(struct store *base)
 	free(store);
 }
 
-/* A file that was removed or replaced is still there for who has it open. */
-static bool
-sqlite_moved(struct store *base)
-{
-	struct sqlite_store *store = (struct sqlite_store *)base;
-	int moved = 0;
-
-	return sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
-}
-
 static const struct store_operations OPERATIONS = {
 	.close = sqlite_close,
 	.moved = sqlite_moved,
 	.create_server = sqlite_create_server,
 	.describe_server = sqlite_describe_server,
 	.list_servers = sqlite_list_servers,
+	.update_server = sqlite_update_server,
+	.delete_server = sqlite_delete_server,
 	.create_user = sqlite_create_user,
+	.replace_user = sqlite_replace_user,
 	.describe_user = sqlite_describe_user,
 	.delete_user = sqlite_delete_user,
 	.update_user = sqlite_update_user,
 	.list_users = sqlite_list_users,
+	.find_users = sqlite_find_users,
+	.read_users = sqlite_read_users,
+	.read_tags = sqlite_read_tags,
+	.update_tags = sqlite_update_tags,
+	.begin = sqlite_begin,
+	.commit = sqlite_commit,
+	.abandon = sqlite_abandon,
 	.import_key = sqlite_import_key,
 	.delete_key = sqlite_delete_key,
 	.find_by_name = sqlite_find_by_name,
@@ -460,6 +543,28 @@ out:
 	return result;
 }
 
+/* Waits for the other writer, in small steps: the library's own grow to 100 ms, and a writer that commits batch after batch
+ * would be seen idle by chance alone. */
+static int
+wait_for_writer(void *context, int waited)
+{
+	const struct timespec step = { .tv_nsec = WRITER_STEP_MS * 1000000L };
+
+	(void)context;
+	if (waited >= WRITER_WAIT_MS / WRITER_STEP_MS)
+		return 0;
+	nanosleep(&step, NULL);
+	return 1;
+}
+
+static int
+set_waiting(struct sqlite_store *store, enum store_mode mode)
+{
+	if (mode == STORE_READ)
+		return sqlite3_busy_timeout(store->db, READER_WAIT_MS);
+	return sqlite3_busy_handler(store->db, wait_for_writer, NULL);
+}
+
 /* The number that a PRAGMA answers with. */
 static int
 pragma_number(struct sqlite_store *store, const char *sql, int64_t *number)
@@ -502,7 +607,7 @@ static int
 set_up(struct sqlite_store *store, enum store_mode mode, struct api_error *error)
 {
 	sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX);
-	if (sqlite3_busy_timeout(store->db, mode == STORE_READ ? READER_WAIT_MS : WRITER_WAIT_MS) != SQLITE_OK ||
+	if (set_waiting(store, mode) != SQLITE_OK ||
 	    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
 	    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
 	    sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL) != SQLITE_OK ||

@@ -5,11 +5,8 @@
 #include "common/model/text.h"
 #include "common/store/sqlite_store.h"
 
-/* Limits of what is read back: the shapes' lengths, and more than CreateServer's settings can take. */
-#define SETTINGS_MAX  (256u * 1024)
-#define TAGS_MAX      50
-#define TAG_KEY_MAX   (128u * TEXT_CHARACTER_MAX)
-#define TAG_VALUE_MAX (256u * TEXT_CHARACTER_MAX)
+/* More than CreateServer's settings can take. */
+#define SETTINGS_MAX (256u * 1024)
 
 #define SERVER_COLUMNS \
 	"SELECT server_id, state, settings, (SELECT count(*) FROM users u WHERE u.server_key = s.server_key), server_key " \
@@ -39,7 +36,6 @@ static int
 insert_server(struct sqlite_store *store, const struct server_record *server, struct api_error *error)
 {
 	int64_t key;
-	size_t i;
 
 	if (sqlite_run(store, STATEMENT_INSERT_SERVER,
 	        "INSERT INTO servers (server_id, state, settings) VALUES (?1, ?2, ?3)", error, "ttt", server->server_id,
@@ -49,11 +45,7 @@ insert_server(struct sqlite_store *store, const struct server_record *server, st
 		return -1;
 	}
 	key = sqlite3_last_insert_rowid(store->db);
-	for (i = 0; i < server->tag_count; i++)
-		if (sqlite_run(store, STATEMENT_INSERT_SERVER_TAG, "INSERT INTO server_tags VALUES (?1, ?2, ?3, ?4)", error,
-		        "iitt", key, (int64_t)i, server->tags[i].key, server->tags[i].value) == -1)
-			return -1;
-	return 0;
+	return sqlite_insert_server_tags(store, key, server->tags, server->tag_count, error);
 }
 
 int
@@ -82,35 +74,6 @@ read_server(struct sqlite_store *store, sqlite3_stmt *statement, struct server_r
 	return row.bad ? -1 : 0;
 }
 
-int
-sqlite_read_tags(struct sqlite_store *store, sqlite3_stmt *statement, struct tag **tags, size_t *count,
-    struct api_error *error)
-{
-	struct sqlite_row row = { .store = store, .statement = statement, .error = error };
-	struct tag *tag;
-	int got;
-
-	if (statement == NULL)
-		return -1;
-	while ((got = sqlite_step(store, statement, error)) == 1) {
-		if (*tags == NULL && (*tags = calloc(TAGS_MAX, sizeof(**tags))) == NULL) {
-			sqlite_row_no_memory(&row);
-			break;
-		}
-		if (*count == TAGS_MAX) {
-			sqlite_row_bad(&row, 0, "more tags than there may be");
-			break;
-		}
-		tag = &(*tags)[(*count)++];
-		tag->key = sqlite_row_dup(&row, 0, TAG_KEY_MAX);
-		tag->value = sqlite_row_dup(&row, 1, TAG_VALUE_MAX);
-		if (row.bad)
-			break;
-	}
-	sqlite3_reset(statement);
-	return got == 0 ? 0 : -1;
-}
-
 static int
 describe_server(struct sqlite_store *store, const char *server_id, struct server_record *server, struct api_error *error)
 {
@@ -130,8 +93,7 @@ describe_server(struct sqlite_store *store, const char *server_id, struct server
 	sqlite3_reset(statement);
 	if (got == -1)
 		return -1;
-	return sqlite_read_tags(store, sqlite_query(store, STATEMENT_READ_SERVER_TAGS, "SELECT key, value FROM server_tags "
-	    "WHERE server_key = ?1 ORDER BY position", error, "i", key), &server->tags, &server->tag_count, error);
+	return sqlite_read_server_tags(store, key, &server->tags, &server->tag_count, error);
 }
 
 int
@@ -172,4 +134,73 @@ sqlite_list_servers(struct store *base, const char *after, size_t limit, store_v
 	}
 	sqlite3_reset(statement);
 	return got;
+}
+
+static int
+update_server(struct sqlite_store *store, const char *server_id, store_merge_server *merge, const void *context,
+    struct api_error *error)
+{
+	struct server_record server = { 0 };
+	int result = -1;
+
+	if (describe_server(store, server_id, &server, error) == 0 && merge(context, &server, error) == 0)
+		result = sqlite_run(store, STATEMENT_UPDATE_SERVER,
+		    "UPDATE servers SET state = ?2, settings = ?3 WHERE server_id = ?1", error, "ttt", server_id,
+		    server.online ? "ONLINE" : "OFFLINE", server.settings);
+	record_free_server(&server);
+	return result;
+}
+
+int
+sqlite_update_server(struct store *base, const char *server_id, store_merge_server *merge, const void *context,
+    struct api_error *error)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+
+	if (sqlite_begin_write(store, error) == -1)
+		return -1;
+	return sqlite_finish(store, update_server(store, server_id, merge, context, error), error);
+}
+
+/* 0 when the server has no users; -1 with *error. */
+static int
+check_no_users(struct sqlite_store *store, int64_t server_key, const char *server_id, struct api_error *error)
+{
+	sqlite3_stmt *statement;
+	int got;
+
+	statement = sqlite_query(store, STATEMENT_HAS_USERS, "SELECT 1 FROM users WHERE server_key = ?1 LIMIT 1", error, "i",
+	    server_key);
+	if (statement == NULL)
+		return -1;
+	got = sqlite_step(store, statement, error);
+	sqlite3_reset(statement);
+	if (got == 1)
+		return api_fail(error, API_INVALID_REQUEST, "ServerId: %s still has users; delete them first", server_id);
+	return got;
+}
+
+static int
+delete_server(struct sqlite_store *store, const char *server_id, bool with_users, struct api_error *error)
+{
+	int64_t key = sqlite_server_key(store, server_id, error);
+
+	if (key == -1)
+		return -1;
+	if (!with_users && check_no_users(store, key, server_id, error) == -1)
+		return -1;
+	if (with_users &&
+	    sqlite_run(store, STATEMENT_DELETE_USERS, "DELETE FROM users WHERE server_key = ?1", error, "i", key) == -1)
+		return -1;
+	return sqlite_run(store, STATEMENT_DELETE_SERVER, "DELETE FROM servers WHERE server_key = ?1", error, "i", key);
+}
+
+int
+sqlite_delete_server(struct store *base, const char *server_id, bool with_users, struct api_error *error)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+
+	if (sqlite_begin_write(store, error) == -1)
+		return -1;
+	return sqlite_finish(store, delete_server(store, server_id, with_users, error), error);
 }

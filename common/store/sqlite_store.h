@@ -3,8 +3,11 @@
  *
  *   sqlite.c         opening, making, the schema, statements, transactions, reading rows
  *   sqlite_login.c   the agent's lookups
- *   sqlite_users.c   users and their keys
+ *   sqlite_users.c   users
+ *   sqlite_lists.c   many users at once: listed, found by tag, read whole
+ *   sqlite_keys.c    users' keys
  *   sqlite_servers.c servers
+ *   sqlite_tags.c    tags of both
  *
  * What is read back is outside data, too: the file may have been edited, or made by somebody else.
  */
@@ -20,6 +23,8 @@ enum statement {
 	STATEMENT_BEGIN_READ,
 	STATEMENT_BEGIN_WRITE,
 	STATEMENT_COMMIT,
+	STATEMENT_SAVE,
+	STATEMENT_RELEASE,
 	STATEMENT_FIND_BY_NAME,
 	STATEMENT_FIND_BY_UID,
 	STATEMENT_FIND_SERVER,
@@ -28,7 +33,12 @@ enum statement {
 	STATEMENT_FIND_KEYS,
 	STATEMENT_SERVER_KEY,
 	STATEMENT_INSERT_SERVER,
+	STATEMENT_UPDATE_SERVER,
+	STATEMENT_DELETE_SERVER,
+	STATEMENT_HAS_USERS,
+	STATEMENT_DELETE_USERS,
 	STATEMENT_INSERT_SERVER_TAG,
+	STATEMENT_DELETE_SERVER_TAGS,
 	STATEMENT_READ_SERVER,
 	STATEMENT_READ_SERVER_TAGS,
 	STATEMENT_LIST_SERVERS,
@@ -40,13 +50,16 @@ enum statement {
 	STATEMENT_DELETE_SECONDARY_GIDS,
 	STATEMENT_INSERT_KEY,
 	STATEMENT_DELETE_KEY,
+	STATEMENT_DELETE_KEYS,
 	STATEMENT_HAS_KEY,
 	STATEMENT_INSERT_USER_TAG,
+	STATEMENT_DELETE_USER_TAGS,
 	STATEMENT_READ_USER,
 	STATEMENT_READ_SECONDARY_GIDS,
 	STATEMENT_READ_KEYS,
 	STATEMENT_READ_USER_TAGS,
 	STATEMENT_LIST_USERS,
+	STATEMENT_LIST_USER_KEYS,
 	STATEMENT_COUNT
 };
 
@@ -54,6 +67,7 @@ struct sqlite_store {
 	struct store base;
 	sqlite3 *db;
 	char *path;
+	bool batch; /* between store_begin() and its end */
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 
@@ -73,6 +87,7 @@ int sqlite_step(struct sqlite_store *store, sqlite3_stmt *statement, struct api_
 int sqlite_run(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error,
     const char *types, ...);
 
+/* Transactions; within a batch, savepoints of it. */
 int sqlite_begin_read(struct sqlite_store *store, struct api_error *error);
 /* sqlite_begin_write: waits for other writers. */
 int sqlite_begin_write(struct sqlite_store *store, struct api_error *error);
@@ -109,9 +124,26 @@ enum home_type sqlite_row_home_type(struct sqlite_row *row, int column);
 int64_t sqlite_server_key(struct sqlite_store *store, const char *server_id, struct api_error *error);
 int64_t sqlite_user_key(struct sqlite_store *store, const char *server_id, const char *user_name, struct api_error *error);
 
-/* sqlite_read_tags: the rows (key, value) of a query, which it ends. NULL for statement: the query has failed already. */
-int sqlite_read_tags(struct sqlite_store *store, sqlite3_stmt *statement, struct tag **tags, size_t *count,
+/* sqlite_read_server_tags, sqlite_read_user_tags: a row's tags, for record_free_tags(), on -1 too. */
+int sqlite_read_server_tags(struct sqlite_store *store, int64_t server_key, struct tag **tags, size_t *count,
     struct api_error *error);
+int sqlite_read_user_tags(struct sqlite_store *store, int64_t user_key, struct tag **tags, size_t *count,
+    struct api_error *error);
+/* sqlite_insert_server_tags, sqlite_insert_user_tags: to a row that has none. */
+int sqlite_insert_server_tags(struct sqlite_store *store, int64_t server_key, const struct tag *tags, size_t count,
+    struct api_error *error);
+int sqlite_insert_user_tags(struct sqlite_store *store, int64_t user_key, const struct tag *tags, size_t count,
+    struct api_error *error);
+int sqlite_delete_user_tags(struct sqlite_store *store, int64_t user_key, struct api_error *error);
+
+/* sqlite_read_keys: a row's keys into *user. sqlite_insert_keys: all of the record's, to a row that has none. */
+int sqlite_read_keys(struct sqlite_store *store, int64_t user_key, struct user_record *user, struct api_error *error);
+int sqlite_insert_keys(struct sqlite_store *store, int64_t user_key, const struct user_record *user,
+    struct api_error *error);
+int sqlite_delete_keys(struct sqlite_store *store, int64_t user_key, struct api_error *error);
+
+/* sqlite_read_user: a row as a whole record, for record_free_user(), on -1 too. */
+int sqlite_read_user(struct sqlite_store *store, int64_t user_key, struct user_record *user, struct api_error *error);
 
 /* sqlite_read_gids: the same for rows of secondary gids. gids: room for SECONDARY_GIDS_MAX; more than that is bad. */
 int sqlite_read_gids(struct sqlite_store *store, sqlite3_stmt *statement, uint32_t *gids, size_t *count,
@@ -121,12 +153,20 @@ int sqlite_read_gids(struct sqlite_store *store, sqlite3_stmt *statement, uint32
 int sqlite_create_server(struct store *, const struct server_record *, struct api_error *);
 int sqlite_describe_server(struct store *, const char *, struct server_record *, struct api_error *);
 int sqlite_list_servers(struct store *, const char *, size_t, store_visit_server *, void *, struct api_error *);
+int sqlite_update_server(struct store *, const char *, store_merge_server *, const void *, struct api_error *);
+int sqlite_delete_server(struct store *, const char *, bool, struct api_error *);
 int sqlite_create_user(struct store *, const struct user_record *, struct api_error *);
+int sqlite_replace_user(struct store *, const struct user_record *, struct api_error *);
 int sqlite_describe_user(struct store *, const char *, const char *, struct user_record *, struct api_error *);
 int sqlite_delete_user(struct store *, const char *, const char *, struct api_error *);
 int sqlite_update_user(struct store *, const struct user_change *, store_merge_user *, const void *,
     struct api_error *);
 int sqlite_list_users(struct store *, const char *, const char *, size_t, store_visit_user *, void *, struct api_error *);
+int sqlite_find_users(struct store *, const char *, const struct tag *, size_t, const char *, size_t, store_visit_user *,
+    void *, struct api_error *);
+int sqlite_read_users(struct store *, const char *, store_visit_record *, void *, struct api_error *);
+int sqlite_read_tags(struct store *, const char *, const char *, struct tag **, size_t *, struct api_error *);
+int sqlite_update_tags(struct store *, const char *, const char *, store_merge_tags *, const void *, struct api_error *);
 int sqlite_import_key(struct store *, const char *, const char *, const struct ssh_key *, struct api_error *);
 int sqlite_delete_key(struct store *, const char *, const char *, const char *, struct api_error *);
 int sqlite_find_by_name(struct store *, const char *, const char *, struct store_login *, struct api_error *);

@@ -49,9 +49,28 @@ store_list_servers(struct store *store, const char *after, size_t limit, store_v
 }
 
 int
+store_update_server(struct store *store, const char *server_id, store_merge_server *merge, const void *context,
+    struct api_error *error)
+{
+	return store->operations->update_server(store, server_id, merge, context, error);
+}
+
+int
+store_delete_server(struct store *store, const char *server_id, bool with_users, struct api_error *error)
+{
+	return store->operations->delete_server(store, server_id, with_users, error);
+}
+
+int
 store_create_user(struct store *store, const struct user_record *user, struct api_error *error)
 {
 	return store->operations->create_user(store, user, error);
+}
+
+int
+store_replace_user(struct store *store, const struct user_record *user, struct api_error *error)
+{
+	return store->operations->replace_user(store, user, error);
 }
 
 int
@@ -79,6 +98,52 @@ store_list_users(struct store *store, const char *server_id, const char *after, 
     void *context, struct api_error *error)
 {
 	return store->operations->list_users(store, server_id, after, limit, visit, context, error);
+}
+
+int
+store_find_users(struct store *store, const char *server_id, const struct tag *tags, size_t tag_count, const char *after,
+    size_t limit, store_visit_user *visit, void *context, struct api_error *error)
+{
+	return store->operations->find_users(store, server_id, tags, tag_count, after, limit, visit, context, error);
+}
+
+int
+store_read_users(struct store *store, const char *server_id, store_visit_record *visit, void *context,
+    struct api_error *error)
+{
+	return store->operations->read_users(store, server_id, visit, context, error);
+}
+
+int
+store_read_tags(struct store *store, const char *server_id, const char *user_name, struct tag **tags, size_t *count,
+    struct api_error *error)
+{
+	return store->operations->read_tags(store, server_id, user_name, tags, count, error);
+}
+
+int
+store_update_tags(struct store *store, const char *server_id, const char *user_name, store_merge_tags *merge,
+    const void *context, struct api_error *error)
+{
+	return store->operations->update_tags(store, server_id, user_name, merge, context, error);
+}
+
+int
+store_begin(struct store *store, struct api_error *error)
+{
+	return store->operations->begin(store, error);
+}
+
+int
+store_commit(struct store *store, struct api_error *error)
+{
+	return store->operations->commit(store, error);
+}
+
+void
+store_abandon(struct store *store)
+{
+	store->operations->abandon(store);
 }
 
 int

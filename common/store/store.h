@@ -45,8 +45,18 @@ typedef int store_visit_server(void *context, const struct server_record *server
 int store_list_servers(struct store *store, const char *after, size_t limit, store_visit_server *visit, void *context,
     struct api_error *error);
 
+/* store_update_server: reads, lets `merge` change the record (it validates, and may refuse: -1), writes its state and
+ * settings; all in one transaction. */
+typedef int store_merge_server(const void *context, struct server_record *server, struct api_error *error);
+int store_update_server(struct store *store, const char *server_id, store_merge_server *merge, const void *context,
+    struct api_error *error);
+/* store_delete_server: API_INVALID_REQUEST while it has users, unless they go along. */
+int store_delete_server(struct store *store, const char *server_id, bool with_users, struct api_error *error);
+
 /* Users. Keys, tags and mappings of `user` are stored with it (CreateUser). */
 int store_create_user(struct store *store, const struct user_record *user, struct api_error *error);
+/* store_replace_user: the user, who must be there, becomes exactly this record. */
+int store_replace_user(struct store *store, const struct user_record *user, struct api_error *error);
 int store_describe_user(struct store *store, const char *server_id, const char *user_name, struct user_record *user,
     struct api_error *error);
 int store_delete_user(struct store *store, const char *server_id, const char *user_name, struct api_error *error);
@@ -66,6 +76,37 @@ struct listed_user { /* pointers live only during the visit; NULL: not given */
 typedef int store_visit_user(void *context, const struct listed_user *user);
 int store_list_users(struct store *store, const char *server_id, const char *after, size_t limit, store_visit_user *visit,
     void *context, struct api_error *error);
+
+/* store_find_users: those who have all of these tags; a tag without a value stands for any value. The order, `after` and
+ * `limit` are those of a list. */
+int store_find_users(struct store *store, const char *server_id, const struct tag *tags, size_t tag_count, const char *after,
+    size_t limit, store_visit_user *visit, void *context, struct api_error *error);
+/* store_read_users: all of a server's users, whole, in the order of their names, as they were at one moment. The record
+ * lives only during the visit, whose return value stops the walk when not 0, and is not an error. One that can't be read
+ * comes as NULL with its name and *why, and the walk goes on. */
+typedef int store_visit_record(void *context, const char *user_name, const struct user_record *user,
+    const struct api_error *why);
+int store_read_users(struct store *store, const char *server_id, store_visit_record *visit, void *context,
+    struct api_error *error);
+
+/* Tags: of a server (user_name NULL) or of a user. The caller owns what is read: record_free_tags(). */
+int store_read_tags(struct store *store, const char *server_id, const char *user_name, struct tag **tags, size_t *count,
+    struct api_error *error);
+/* store_update_tags: reads, lets `merge` change the list (it owns what it takes out; it may refuse: -1), writes; all in one
+ * transaction. */
+typedef int store_merge_tags(const void *context, struct tag **tags, size_t *count, struct api_error *error);
+int store_update_tags(struct store *store, const char *server_id, const char *user_name, store_merge_tags *merge,
+    const void *context, struct api_error *error);
+
+/*
+ * Many writes as one: what is written from store_begin() on is durable, and seen by others, once store_commit() has returned
+ * 0. Each write still stands or fails by itself, but for a fault of the file (API_UNAVAILABLE), which undoes the whole batch.
+ * Other writers wait meanwhile: a batch should last less than a second, and leave them a moment before the next.
+ * store_abandon: as if nothing had been written since store_begin().
+ */
+int store_begin(struct store *store, struct api_error *error);
+int store_commit(struct store *store, struct api_error *error);
+void store_abandon(struct store *store);
 
 /* Keys. A key whose base64 the user already has is API_EXISTS; past USER_KEYS_MAX is API_INVALID_REQUEST. */
 int store_import_key(struct store *store, const char *server_id, const char *user_name, const struct ssh_key *key,

@@ -13,13 +13,24 @@ struct store_operations {
 	int (*create_server)(struct store *, const struct server_record *, struct api_error *);
 	int (*describe_server)(struct store *, const char *, struct server_record *, struct api_error *);
 	int (*list_servers)(struct store *, const char *, size_t, store_visit_server *, void *, struct api_error *);
+	int (*update_server)(struct store *, const char *, store_merge_server *, const void *, struct api_error *);
+	int (*delete_server)(struct store *, const char *, bool, struct api_error *);
 	int (*create_user)(struct store *, const struct user_record *, struct api_error *);
+	int (*replace_user)(struct store *, const struct user_record *, struct api_error *);
 	int (*describe_user)(struct store *, const char *, const char *, struct user_record *, struct api_error *);
 	int (*delete_user)(struct store *, const char *, const char *, struct api_error *);
 	int (*update_user)(struct store *, const struct user_change *, store_merge_user *, const void *,
 	    struct api_error *);
 	int (*list_users)(struct store *, const char *, const char *, size_t, store_visit_user *, void *,
 	    struct api_error *);
+	int (*find_users)(struct store *, const char *, const struct tag *, size_t, const char *, size_t, store_visit_user *,
+	    void *, struct api_error *);
+	int (*read_users)(struct store *, const char *, store_visit_record *, void *, struct api_error *);
+	int (*read_tags)(struct store *, const char *, const char *, struct tag **, size_t *, struct api_error *);
+	int (*update_tags)(struct store *, const char *, const char *, store_merge_tags *, const void *, struct api_error *);
+	int (*begin)(struct store *, struct api_error *);
+	int (*commit)(struct store *, struct api_error *);
+	void (*abandon)(struct store *);
 	int (*import_key)(struct store *, const char *, const char *, const struct ssh_key *, struct api_error *);
 	int (*delete_key)(struct store *, const char *, const char *, const char *, struct api_error *);
 	int (*find_by_name)(struct store *, const char *, const char *, struct store_login *, struct api_error *);
