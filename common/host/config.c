@@ -1,6 +1,6 @@
 /*
- * The configuration file: a table of keywords, a tokenizer in the manner of sshd_config(5), and a report for every fault.
- * What a single value may be is config_value.c's.
+ * The configuration file: a tokenizer in the manner of sshd_config(5), and a report for every fault. The keywords are
+ * config_keywords.c's, what a single value may be config_value.c's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +13,12 @@
 #include <unistd.h>
 
 #include "common/host/config.h"
+#include "common/host/config_keywords.h"
 #include "common/host/config_value.h"
 #include "common/wire/limits.h"
 
-#define FILE_MAX      (1024 * 1024)
-#define LINE_LENGTH   8192
-#define LIST_MAX      4096 /* Bucket and ShareUid lines */
-#define KEYWORD_COUNT 16
+#define FILE_MAX    (1024 * 1024)
+#define LINE_LENGTH 8192
 
 struct parser {
 	struct config *config;
@@ -28,16 +27,7 @@ struct parser {
 	void *context;
 	bool failed;
 	unsigned line;
-	unsigned first_line[KEYWORD_COUNT]; /* where each keyword stood first; 0: not yet */
-};
-
-/* A keyword's value or values go to `set`, which returns NULL or says what is wrong with them. */
-struct keyword {
-	const char *name;
-	const char *(*set)(struct parser *parser, char **values);
-	const char *allowed;
-	unsigned value_count;
-	bool repeats;
+	unsigned first_line[CONFIG_KEYWORD_COUNT]; /* where each keyword stood first; 0: not yet */
 };
 
 static void fault(struct parser *parser, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -61,193 +51,6 @@ fault(struct parser *parser, const char *format, ...)
 	va_end(arguments);
 	parser->report(parser->context, text);
 }
-
-/* Keywords. */
-
-/* room_for_one: makes a list one item longer. */
-static void *
-room_for_one(void *list, size_t count, size_t item_size)
-{
-	return realloc(list, (count + 1) * item_size);
-}
-
-static const char *
-set_server_id(struct parser *parser, char **values)
-{
-	return config_value_server_id(&parser->config->server_id, values[0]);
-}
-
-static const char *
-set_store(struct parser *parser, char **values)
-{
-	return config_value_store(&parser->config->store, values[0]);
-}
-
-static const char *
-set_user(struct parser *parser, char **values)
-{
-	if (strcmp(values[0], "root") == 0)
-		return "the agent never runs as root";
-	return config_value_account(&parser->config->user, values[0]);
-}
-
-static const char *
-set_keys_user(struct parser *parser, char **values)
-{
-	return config_value_account(&parser->config->keys_user, values[0]);
-}
-
-static const char *
-set_data_root(struct parser *parser, char **values)
-{
-	return config_value_path(&parser->config->data_root, values[0]);
-}
-
-static bool
-has_bucket(const struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->bucket_count; i++)
-		if (strcmp(config->buckets[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* add_bucket: the strings are the configuration's from then on, unless something is wrong. */
-static const char *
-add_bucket(struct config *config, const struct config_bucket *bucket)
-{
-	struct config_bucket *buckets;
-
-	if (config->bucket_count >= LIST_MAX)
-		return "too many of them";
-	buckets = room_for_one(config->buckets, config->bucket_count, sizeof(*buckets));
-	if (buckets == NULL)
-		return CONFIG_OUT_OF_MEMORY;
-	config->buckets = buckets;
-	buckets[config->bucket_count++] = *bucket;
-	return NULL;
-}
-
-static const char *
-set_bucket(struct parser *parser, char **values)
-{
-	struct config_bucket bucket = { 0 };
-	const char *problem = config_value_bucket_name(&bucket.name, values[0]);
-
-	if (problem == NULL && has_bucket(parser->config, values[0]))
-		problem = "this bucket has a path already";
-	if (problem == NULL)
-		problem = config_value_path(&bucket.path, values[1]);
-	if (problem == NULL)
-		problem = add_bucket(parser->config, &bucket);
-	if (problem != NULL) {
-		free(bucket.name);
-		free(bucket.path);
-	}
-	return problem;
-}
-
-static const char *
-set_create_home(struct parser *parser, char **values)
-{
-	return config_value_yes_no(&parser->config->create_home, values[0]);
-}
-
-static const char *
-set_path_shows_all(struct parser *parser, char **values)
-{
-	return config_value_yes_no(&parser->config->path_shows_all, values[0]);
-}
-
-static const char *
-set_min_uid(struct parser *parser, char **values)
-{
-	return config_value_number(&parser->config->min_uid, values[0], ID_FLOOR, ID_NONE - 1);
-}
-
-static const char *
-set_min_gid(struct parser *parser, char **values)
-{
-	return config_value_number(&parser->config->min_gid, values[0], ID_FLOOR, ID_NONE - 1);
-}
-
-static const char *
-set_share_uid(struct parser *parser, char **values)
-{
-	struct config *config = parser->config;
-	uint32_t uid, *uids;
-	const char *problem = config_value_uid(&uid, values[0]);
-
-	if (problem != NULL)
-		return problem;
-	if (config_shares_uid(config, uid))
-		return "given already";
-	if (config->share_uid_count >= LIST_MAX)
-		return "too many of them";
-	uids = room_for_one(config->share_uids, config->share_uid_count, sizeof(*uids));
-	if (uids == NULL)
-		return CONFIG_OUT_OF_MEMORY;
-	config->share_uids = uids;
-	uids[config->share_uid_count++] = uid;
-	return NULL;
-}
-
-/* The floors may stand further down in the file: check_profile() looks at the ids again at the end. */
-static const char *
-set_default_profile(struct parser *parser, char **values)
-{
-	struct config *config = parser->config;
-	const char *problem = config_value_profile(&config->default_uid, &config->default_gid, values[0]);
-
-	config->has_default_profile = problem == NULL;
-	return problem;
-}
-
-static const char *
-set_region(struct parser *parser, char **values)
-{
-	return config_value_region(&parser->config->region, values[0]);
-}
-
-static const char *
-set_account_id(struct parser *parser, char **values)
-{
-	return config_value_account_id(&parser->config->account_id, values[0]);
-}
-
-static const char *
-set_min_rsa_bits(struct parser *parser, char **values)
-{
-	return config_value_number(&parser->config->min_rsa_bits, values[0], 1024, 16384);
-}
-
-static const char *
-set_target_seconds(struct parser *parser, char **values)
-{
-	return config_value_number(&parser->config->target_seconds, values[0], 1, 300);
-}
-
-#define ALLOWED_PATH "an absolute path without . or .. or empty components, not / itself"
-#define ALLOWED_ID   "a number from 1000 to 4294967294"
-
-static const struct keyword keywords[KEYWORD_COUNT] = {
-	{ "ServerId", set_server_id, "s- and 17 hexadecimal digits in lower case", 1, false },
-	{ "Store", set_store, "sqlite:PATH, PATH being " ALLOWED_PATH, 1, false },
-	{ "User", set_user, "the name of a local account other than root", 1, false },
-	{ "KeysUser", set_keys_user, "the name of a local account", 1, false },
-	{ "DataRoot", set_data_root, ALLOWED_PATH, 1, false },
-	{ "Bucket", set_bucket, "NAME PATH: a name without '/', once, and " ALLOWED_PATH, 2, true },
-	{ "CreateHome", set_create_home, "yes, no", 1, false },
-	{ "PathShowsAll", set_path_shows_all, "yes, no", 1, false },
-	{ "MinUid", set_min_uid, ALLOWED_ID, 1, false },
-	{ "MinGid", set_min_gid, ALLOWED_ID, 1, false },
-	{ "ShareUid", set_share_uid, ALLOWED_ID ", each once", 1, true },
-	{ "DefaultPosixProfile", set_default_profile, "UID:GID, not below MinUid and MinGid, nor 4294967295", 1, false },
-	{ "Region", set_region, "lower-case letters, digits and -", 1, false },
-	{ "AccountId", set_account_id, "12 digits", 1, false },
-	{ "MinRsaBits", set_min_rsa_bits, "a number from 1024 to 16384", 1, false },
-	{ "TargetSeconds", set_target_seconds, "a number from 1 to 300", 1, false },
-};
 
 /* distance: how many letters to change, add or leave out to make b of a (Levenshtein), case ignored. */
 static size_t
@@ -277,35 +80,26 @@ distance(const char *a, const char *b)
 static void
 fault_unknown(struct parser *parser, const char *name)
 {
-	const struct keyword *nearest = NULL;
+	const struct config_keyword *nearest = NULL;
 	size_t least = 4; /* further away it is no misspelling */
 	char list[512] = "";
 	size_t used = 0;
 
-	for (size_t i = 0; i < KEYWORD_COUNT; i++) {
-		size_t away = distance(name, keywords[i].name);
+	for (size_t i = 0; i < CONFIG_KEYWORD_COUNT; i++) {
+		size_t away = distance(name, config_keywords[i].name);
 
 		if (away < least) {
 			least = away;
-			nearest = &keywords[i];
+			nearest = &config_keywords[i];
 		}
 		if (used < sizeof(list))
 			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i > 0 ? ", " : "",
-			    keywords[i].name);
+			    config_keywords[i].name);
 	}
 	if (nearest != NULL)
 		fault(parser, "%.100s: unknown keyword, is %s meant?; allowed: %s", name, nearest->name, list);
 	else
 		fault(parser, "%.100s: unknown keyword; allowed: %s", name, list);
-}
-
-static const struct keyword *
-keyword_find(const char *name)
-{
-	for (size_t i = 0; i < KEYWORD_COUNT; i++)
-		if (strcasecmp(keywords[i].name, name) == 0)
-			return &keywords[i];
-	return NULL;
 }
 
 /* Lines. */
@@ -352,7 +146,7 @@ next_word(char **at, const char **problem)
 
 /* parse_values: the words behind the keyword, exactly as many as it takes. */
 static const char *
-parse_values(const struct keyword *keyword, char *at, char *values[2])
+parse_values(const struct config_keyword *keyword, char *at, char *values[2])
 {
 	const char *problem = NULL;
 	unsigned count = 0;
@@ -373,7 +167,7 @@ static void
 parse_line(struct parser *parser, char *line)
 {
 	const char *problem = NULL;
-	const struct keyword *keyword;
+	const struct config_keyword *keyword;
 	char *at = line, *word, *values[2];
 	unsigned *first;
 
@@ -382,12 +176,12 @@ parse_line(struct parser *parser, char *line)
 		fault(parser, "%s; allowed: Keyword value", problem);
 	if (word == NULL)
 		return;
-	keyword = keyword_find(word);
+	keyword = config_keyword_find(word);
 	if (keyword == NULL) {
 		fault_unknown(parser, word);
 		return;
 	}
-	first = &parser->first_line[keyword - keywords];
+	first = &parser->first_line[keyword - config_keywords];
 	if (*first != 0 && !keyword->repeats) {
 		fault(parser, "%s: stands on line %u already; allowed: once", keyword->name, *first);
 		return;
@@ -396,7 +190,7 @@ parse_line(struct parser *parser, char *line)
 		*first = parser->line;
 	problem = parse_values(keyword, at, values);
 	if (problem == NULL)
-		problem = keyword->set(parser, values);
+		problem = keyword->set(parser->config, values);
 	if (problem != NULL)
 		fault(parser, "%s: %s; allowed: %s", keyword->name, problem, keyword->allowed);
 }
@@ -444,7 +238,7 @@ parse_lines(struct parser *parser, const char *text, size_t length)
 static unsigned
 line_of(const struct parser *parser, const char *name)
 {
-	return parser->first_line[keyword_find(name) - keywords];
+	return parser->first_line[config_keyword_find(name) - config_keywords];
 }
 
 /* check_profile: the default profile against the floors, wherever in the file they stand. */
@@ -600,6 +394,7 @@ config_free(struct config *config)
 	free(config->data_root);
 	free(config->region);
 	free(config->account_id);
+	free(config->host_public_key);
 	memset(config, 0, sizeof(*config));
 }
 

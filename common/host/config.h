@@ -32,6 +32,7 @@ struct config {
 	uint32_t default_uid, default_gid;
 	char *region;              /* Region, "us-east-1" */
 	char *account_id;          /* AccountId, "000000000000" */
+	char *host_public_key;     /* HostPublicKey: a file of sshd's; NULL: the first of its usual ones */
 	unsigned min_rsa_bits;     /* MinRsaBits, 2048 */
 	unsigned target_seconds;   /* TargetSeconds: how long resolving a session's targets may take, 10 */
 };

@@ -1,5 +1,5 @@
 /*
- * The configuration's single values: what a path, a name, a number may be. For config.c, which knows the keywords and lines.
+ * The configuration's single values: what a path, a name, a number may be. For config_keywords.c.
  *
  * Each takes a word of the file and puts what it says into its target. Returns NULL, or what is wrong with the word, for a
  * report; nothing is logged here. A string in *to is a copy: the one that stood there before is freed, so *to is NULL or

@@ -101,6 +101,8 @@ api_error_name(enum api_code code)
 		return "ServiceUnavailableException";
 	case API_SERIALIZATION:
 		return "SerializationException";
+	case API_UNKNOWN_OPERATION:
+		return "UnknownOperationException";
 	}
 	return "InternalServiceError";
 }

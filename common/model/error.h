@@ -17,6 +17,7 @@ enum api_code {
 	API_INTERNAL,         /* InternalServiceError: ours, or the store's data can't be read */
 	API_UNAVAILABLE,      /* ServiceUnavailableException: the store can't be reached or written now */
 	API_SERIALIZATION,    /* SerializationException: the request isn't a JSON object */
+	API_UNKNOWN_OPERATION, /* UnknownOperationException */
 };
 
 struct api_error {

@@ -6,7 +6,7 @@
  *   rules.c        what a record must mean
  *   keys.c         SSH public keys, on libssh
  *   record_json.c  a record from and to JSON
- *   operations.c   one function an operation
+ *   operation_*.c  one function an operation
  */
 #ifndef BERTH_OPERATIONS_H
 #define BERTH_OPERATIONS_H
@@ -21,6 +21,7 @@
 struct operation_context {
 	struct store *store;
 	const struct config *config; /* floors, region, account id, MinRsaBits */
+	bool with_users;             /* DeleteServer takes the server's users along: for a command line's --force alone */
 };
 
 /*

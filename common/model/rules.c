@@ -403,17 +403,3 @@ rules_merge_user(const struct user_change *change, const struct config *config, 
 		return -1;
 	return rules_check_user(user, error);
 }
-
-/* At most 50: each with each. */
-int
-rules_check_tags(const struct tag *tags, size_t count, struct api_error *error)
-{
-	size_t i, j;
-
-	for (i = 0; i < count; i++)
-		for (j = 0; j < i; j++)
-			if (strcmp(tags[i].key, tags[j].key) == 0)
-				return api_fail(error, API_INVALID_REQUEST,
-				    "Tags: the Key \"%.200s\" is there twice; a key has one value", tags[i].key);
-	return 0;
-}

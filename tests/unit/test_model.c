@@ -505,7 +505,7 @@ test_requests(void **state)
 	assert_int_equal(operation_call(&context, "CreateUser", list, &response, &error), -1);
 	assert_int_equal(error.code, API_SERIALIZATION);
 	cJSON_Delete(list);
-	refused("NoSuch", "{}", API_INVALID_REQUEST, "no operation");
+	refused("NoSuch", "{}", API_UNKNOWN_OPERATION, "no operation");
 	assert_true(operation_makes_store("CreateServer"));
 	assert_false(operation_makes_store("CreateUser"));
 	/* What is quoted from outside is one line of UTF-8, wherever it is cut. */

@@ -1,0 +1,209 @@
+#include "common/host/config_keywords.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/host/config_value.h"
+#include "common/wire/limits.h"
+
+#define LIST_MAX 4096 /* Bucket and ShareUid lines */
+
+/* room_for_one: makes a list one item longer. */
+static void *
+room_for_one(void *list, size_t count, size_t item_size)
+{
+	return realloc(list, (count + 1) * item_size);
+}
+
+static const char *
+set_server_id(struct config *config, char **values)
+{
+	return config_value_server_id(&config->server_id, values[0]);
+}
+
+static const char *
+set_store(struct config *config, char **values)
+{
+	return config_value_store(&config->store, values[0]);
+}
+
+static const char *
+set_user(struct config *config, char **values)
+{
+	if (strcmp(values[0], "root") == 0)
+		return "the agent never runs as root";
+	return config_value_account(&config->user, values[0]);
+}
+
+static const char *
+set_keys_user(struct config *config, char **values)
+{
+	return config_value_account(&config->keys_user, values[0]);
+}
+
+static const char *
+set_data_root(struct config *config, char **values)
+{
+	return config_value_path(&config->data_root, values[0]);
+}
+
+static bool
+has_bucket(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->bucket_count; i++)
+		if (strcmp(config->buckets[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* add_bucket: the strings are the configuration's from then on, unless something is wrong. */
+static const char *
+add_bucket(struct config *config, const struct config_bucket *bucket)
+{
+	struct config_bucket *buckets;
+
+	if (config->bucket_count >= LIST_MAX)
+		return "too many of them";
+	buckets = room_for_one(config->buckets, config->bucket_count, sizeof(*buckets));
+	if (buckets == NULL)
+		return CONFIG_OUT_OF_MEMORY;
+	config->buckets = buckets;
+	buckets[config->bucket_count++] = *bucket;
+	return NULL;
+}
+
+static const char *
+set_bucket(struct config *config, char **values)
+{
+	struct config_bucket bucket = { 0 };
+	const char *problem = config_value_bucket_name(&bucket.name, values[0]);
+
+	if (problem == NULL && has_bucket(config, values[0]))
+		problem = "this bucket has a path already";
+	if (problem == NULL)
+		problem = config_value_path(&bucket.path, values[1]);
+	if (problem == NULL)
+		problem = add_bucket(config, &bucket);
+	if (problem != NULL) {
+		free(bucket.name);
+		free(bucket.path);
+	}
+	return problem;
+}
+
+static const char *
+set_create_home(struct config *config, char **values)
+{
+	return config_value_yes_no(&config->create_home, values[0]);
+}
+
+static const char *
+set_path_shows_all(struct config *config, char **values)
+{
+	return config_value_yes_no(&config->path_shows_all, values[0]);
+}
+
+static const char *
+set_min_uid(struct config *config, char **values)
+{
+	return config_value_number(&config->min_uid, values[0], ID_FLOOR, ID_NONE - 1);
+}
+
+static const char *
+set_min_gid(struct config *config, char **values)
+{
+	return config_value_number(&config->min_gid, values[0], ID_FLOOR, ID_NONE - 1);
+}
+
+static const char *
+set_share_uid(struct config *config, char **values)
+{
+	uint32_t uid, *uids;
+	const char *problem = config_value_uid(&uid, values[0]);
+
+	if (problem != NULL)
+		return problem;
+	if (config_shares_uid(config, uid))
+		return "given already";
+	if (config->share_uid_count >= LIST_MAX)
+		return "too many of them";
+	uids = room_for_one(config->share_uids, config->share_uid_count, sizeof(*uids));
+	if (uids == NULL)
+		return CONFIG_OUT_OF_MEMORY;
+	config->share_uids = uids;
+	uids[config->share_uid_count++] = uid;
+	return NULL;
+}
+
+/* The floors may stand further down in the file: config_parse() looks at the ids again at the end. */
+static const char *
+set_default_profile(struct config *config, char **values)
+{
+	const char *problem = config_value_profile(&config->default_uid, &config->default_gid, values[0]);
+
+	config->has_default_profile = problem == NULL;
+	return problem;
+}
+
+static const char *
+set_region(struct config *config, char **values)
+{
+	return config_value_region(&config->region, values[0]);
+}
+
+static const char *
+set_account_id(struct config *config, char **values)
+{
+	return config_value_account_id(&config->account_id, values[0]);
+}
+
+static const char *
+set_min_rsa_bits(struct config *config, char **values)
+{
+	return config_value_number(&config->min_rsa_bits, values[0], 1024, 16384);
+}
+
+static const char *
+set_target_seconds(struct config *config, char **values)
+{
+	return config_value_number(&config->target_seconds, values[0], 1, 300);
+}
+
+static const char *
+set_host_public_key(struct config *config, char **values)
+{
+	return config_value_path(&config->host_public_key, values[0]);
+}
+
+#define ALLOWED_PATH "an absolute path without . or .. or empty components, not / itself"
+#define ALLOWED_ID   "a number from 1000 to 4294967294"
+
+const struct config_keyword config_keywords[CONFIG_KEYWORD_COUNT] = {
+	{ "ServerId", set_server_id, "s- and 17 hexadecimal digits in lower case", 1, false },
+	{ "Store", set_store, "sqlite:PATH, PATH being " ALLOWED_PATH, 1, false },
+	{ "User", set_user, "the name of a local account other than root", 1, false },
+	{ "KeysUser", set_keys_user, "the name of a local account", 1, false },
+	{ "DataRoot", set_data_root, ALLOWED_PATH, 1, false },
+	{ "Bucket", set_bucket, "NAME PATH: a name without '/', once, and " ALLOWED_PATH, 2, true },
+	{ "CreateHome", set_create_home, "yes, no", 1, false },
+	{ "PathShowsAll", set_path_shows_all, "yes, no", 1, false },
+	{ "MinUid", set_min_uid, ALLOWED_ID, 1, false },
+	{ "MinGid", set_min_gid, ALLOWED_ID, 1, false },
+	{ "ShareUid", set_share_uid, ALLOWED_ID ", each once", 1, true },
+	{ "DefaultPosixProfile", set_default_profile, "UID:GID, not below MinUid and MinGid, nor 4294967295", 1, false },
+	{ "Region", set_region, "lower-case letters, digits and -", 1, false },
+	{ "AccountId", set_account_id, "12 digits", 1, false },
+	{ "MinRsaBits", set_min_rsa_bits, "a number from 1024 to 16384", 1, false },
+	{ "HostPublicKey", set_host_public_key, ALLOWED_PATH, 1, false },
+	{ "TargetSeconds", set_target_seconds, "a number from 1 to 300", 1, false },
+};
+
+const struct config_keyword *
+config_keyword_find(const char *name)
+{
+	for (size_t i = 0; i < CONFIG_KEYWORD_COUNT; i++)
+		if (strcasecmp(config_keywords[i].name, name) == 0)
+			return &config_keywords[i];
+	return NULL;
+}
