@@ -68,6 +68,14 @@ api_fail_resource(struct api_error *error, enum api_code code, const char *resou
 }
 
 int
+api_fail_throttled(struct api_error *error, unsigned seconds)
+{
+	api_fail(error, API_THROTTLING, "Rate exceeded; try again in %u s", seconds);
+	error->retry_after = seconds;
+	return -1;
+}
+
+int
 api_fail_memory(struct api_error *error)
 {
 	return api_fail(error, API_UNAVAILABLE, "Out of memory");

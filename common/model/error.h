@@ -25,12 +25,15 @@ struct api_error {
 	char message[4096];      /* one line of UTF-8, without control characters */
 	char resource[160];      /* NOT_FOUND and EXISTS: which one; else "" */
 	char resource_type[32];  /* "Server", "User", "SshPublicKey" */
+	unsigned retry_after;    /* THROTTLING: seconds, at least 1; else 0 */
 };
 
 /* api_fail: sets code and message (printf's format, cut when too long) and returns -1, so that a refusal is one line. */
 int api_fail(struct api_error *error, enum api_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* api_fail_resource: the same for NOT_FOUND ("Unknown user") and EXISTS, with resource and type. Returns -1. */
 int api_fail_resource(struct api_error *error, enum api_code code, const char *resource_type, const char *resource);
+/* api_fail_throttled: API_THROTTLING; seconds, at least 1, until it is worth trying again. Returns -1. */
+int api_fail_throttled(struct api_error *error, unsigned seconds);
 /* api_fail_memory: API_UNAVAILABLE, for an allocation that failed. Returns -1. */
 int api_fail_memory(struct api_error *error);
 /* api_error_name: "ResourceNotFoundException" … */
