@@ -95,9 +95,10 @@ $(B)/tests/%: $(B)/obj/tests/login/%.o $(B)/libthin.a
 	@mkdir -p $(@D)
 	$(CC) -pie $(LDFLAGS) -o $@ $^ -lpam -lpthread
 
-$(B)/bench/%: $(B)/obj/tests/bench/%.o $(call obj,$(PAM_C)) $(B)/libthin.a
+# As needed: what a program of the benchmark doesn't use, it isn't to load.
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(call obj,$(PAM_C)) $(B)/libheavy.a $(B)/libthin.a
 	@mkdir -p $(@D)
-	$(CC) -pie $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libthin.a -lpam -lpthread
+	$(CC) -pie $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(B)/libheavy.a $(B)/libthin.a $(HEAVY_LIBS) -lpam -lpthread
 
 deps:
 	packaging/deps.sh

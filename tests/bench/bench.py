@@ -115,6 +115,15 @@ def row_million(bench):
            "target": MEMORY_TARGET_MIB * 1024, "met": resident <= MEMORY_TARGET_MIB * 1024}
 
 
+def row_describe(bench):
+    workers = [Worker(*ONE_CPU, BENCH / "describe_time", 200, "sqlite:%s" % site.database, site.server, PREFIX, site.count)
+               for site in (bench.site(1000000), bench.site(1000))]
+    yield compared("describe-user, 1,000,000 users", "1,000 users", 1.2, take_turns("describe-user", workers, 200))
+    site = bench.site(1000000)
+    yield {"what": "store, a user with one key", "against": "", "unit": "bytes",
+           "value": site.database.stat().st_size / site.count, "target": None, "met": None}
+
+
 def row_login(bench):
     if bench.stock is None:
         bench.stock = start_stock_sshd(bench.key)
@@ -157,7 +166,7 @@ def row_view(bench):
                        take_turns("view, %d mappings" % count, workers, rounds))
 
 
-ROWS = {"keys": row_keys, "lookup": row_lookup, "getpwnam": row_getpwnam, "million": row_million, "login": row_login,
+ROWS = {"keys": row_keys, "lookup": row_lookup, "getpwnam": row_getpwnam, "million": row_million, "describe": row_describe, "login": row_login,
         "local": row_local, "view": row_view}
 
 
@@ -172,6 +181,8 @@ def time_text(values):
 
 def row_texts(row):
     met = {True: "yes", False: "NO", None: ""}[row["met"]]
+    if row.get("unit") == "bytes":
+        return (row["what"], row["against"], "%d bytes" % row["value"], "", "", "", met)
     if "value" in row:
         return (row["what"], row["against"], "%.1f MiB" % (row["value"] / 1024), "", "", "≤ %d MiB" % (row["target"] / 1024),
                 met)

@@ -58,6 +58,7 @@ class Site:
         os.chown(self.library, status.st_uid, status.st_gid)
         self.command = among([(self.config, private_host.CONFIG_FILE), (self.library, "/var/lib/berth"),
                               (self.run, "/run/berth"), *accounts(self.directory, 0, "files berth")])
+        self.server = ""
         self.make_store()
         self.agent = subprocess.Popen([*self.command, *ONE_CPU, "/usr/sbin/berthd"], stdin=subprocess.DEVNULL)
         wait_connect(socket.AF_UNIX, str(self.socket), "berthd with %d users" % count)
@@ -72,8 +73,8 @@ class Site:
         """One user by the command, the others as copies of it by SQL."""
         lines = "Store sqlite:%s\nDataRoot %s\n" % (private_host.STORE_FILE, private_host.DATA_ROOT)
         self.config.write_text(lines, encoding="ascii")
-        server = self.admin("create-server")["ServerId"]
-        self.config.write_text("ServerId %s\n%s" % (server, lines), encoding="ascii")
+        self.server = self.admin("create-server")["ServerId"]
+        self.config.write_text("ServerId %s\n%s" % (self.server, lines), encoding="ascii")
         self.admin("create-user", "--user-name", "template", "--role", private_host.ROLE,
                    "--posix-profile", "Uid=%d,Gid=%d" % (FIRST_UID, FIRST_UID), "--home-directory-type", "LOGICAL",
                    "--home-directory-mappings", '[{"Entry":"/","Target":"/bucket/home/template"}]',
