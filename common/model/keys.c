@@ -1,8 +1,10 @@
 #include "common/model/keys.h"
 
-#include <ctype.h>
 #include <libssh/libssh.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/obj_mac.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,21 +15,33 @@
 #define WHITE_SPACE " \t\n\v\f\r"
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
-/* The five types; for a curve the name inside the blob, and the length of an uncompressed point. */
+/* With a longer exponent, and a modulus above 3072 bits, OpenSSL verifies no signature, and so sshd doesn't. ssh-keygen's
+ * has 17 bits; a long one makes verifying as slow as signing. */
+#define RSA_EXPONENT_BITS_MAX 64
+
+#define ED25519_LENGTH 32
+
+/* The five types; for a curve the name inside the blob, OpenSSL's number, and the length of an uncompressed point. */
 static const struct key_type {
 	const char *name;
 	const char *curve;
+	int curve_id;
 	size_t point_length;
 } KEY_TYPES[] = {
-	{ "ssh-rsa", NULL, 0 },
-	{ "ssh-ed25519", NULL, 32 },
-	{ "ecdsa-sha2-nistp256", "nistp256", 65 },
-	{ "ecdsa-sha2-nistp384", "nistp384", 97 },
-	{ "ecdsa-sha2-nistp521", "nistp521", 133 },
+	{ "ssh-rsa", NULL, NID_undef, 0 },
+	{ "ssh-ed25519", NULL, NID_undef, ED25519_LENGTH },
+	{ "ecdsa-sha2-nistp256", "nistp256", NID_X9_62_prime256v1, 65 },
+	{ "ecdsa-sha2-nistp384", "nistp384", NID_secp384r1, 97 },
+	{ "ecdsa-sha2-nistp521", "nistp521", NID_secp521r1, 133 },
 };
 
 #define KEY_TYPE_NAMES "ssh-rsa, ssh-ed25519, ecdsa-sha2-nistp256, ecdsa-sha2-nistp384 or ecdsa-sha2-nistp521"
 #define BASE64 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+#define PRIVATE_KEY "a private key; keep it secret and give the line in the .pub file"
+#define FINGERPRINT "a key's fingerprint; give the key itself"
+#define ADDRESS     "an address; give the key itself"
+#define FILE_NAME   "a file's name; give what the file holds"
 
 /* The blob of a public key while its fields are taken off the front (RFC 4253, 6.6). */
 struct blob {
@@ -63,12 +77,6 @@ keys_is_base64(const char *text)
 	return length > 0 && strspn(text + length, "=") <= 2 && text[length + strspn(text + length, "=")] == '\0';
 }
 
-static bool
-contains(const char *body, const char *what)
-{
-	return strcasestr(body, what) != NULL;
-}
-
 /* Whether a body holds a line end with something after it. */
 static bool
 several_lines(const char *body)
@@ -78,65 +86,127 @@ several_lines(const char *body)
 	return line_end != NULL && line_end[strspn(line_end, WHITE_SPACE)] != '\0';
 }
 
+/* What a body is by something that stands anywhere in it (any case), or by what it begins with. The first that fits. */
+static const struct hint {
+	const char *text;
+	const char *looks_like;
+} MARKS[] = {
+	{ "PRIVATE KEY", PRIVATE_KEY },
+	{ "PuTTY-User-Key-File", PRIVATE_KEY },
+	{ "BEGIN SSH2", "a public key in SSH2 (RFC 4716) format; convert it with ssh-keygen -i" },
+	{ "BEGIN PGP", "a PGP key, which SSH can't use" },
+	{ "BEGIN CERTIFICATE", "an X.509 certificate, which SSH can't use" },
+	{ "BEGIN RSA PUBLIC KEY", "a public key in PEM format; convert it with ssh-keygen -i -m PEM" },
+	{ "-----BEGIN", "a public key in PEM format; convert it with ssh-keygen -i -m PKCS8" },
+}, BEGINNINGS[] = {
+	{ "b3BlbnNzaC1rZXktdj", PRIVATE_KEY }, /* "openssh-key-v", as the lines in the middle of the file begin */
+	{ "sk-", "a key of a security token (sk-), which isn't supported" },
+	{ "ssh-dss", "a DSA key, which OpenSSH no longer takes" },
+	{ "AAAA", "a key without its type in front" },
+	{ "SHA256:", FINGERPRINT },
+	{ "MD5:", FINGERPRINT },
+	{ "{", "JSON; give the key alone" },
+	{ "\"", "a text in quotation marks; give the key without them" },
+	{ "http://", ADDRESS },
+	{ "https://", ADDRESS },
+	{ "file://", FILE_NAME },
+	{ "/", FILE_NAME },
+	{ "~", FILE_NAME },
+	{ "\xef\xbb\xbf", "a text that begins with a byte order mark; save it without one" },
+};
+
 static const char *
-looks_like_file(const char *body)
+looks_like_numbers(const char *body)
 {
-	if (contains(body, "PRIVATE KEY") || contains(body, "PuTTY-User-Key-File"))
-		return "a private key; keep it secret and give the line in the .pub file";
-	if (strncmp(body, "---- BEGIN SSH2", 15) == 0)
-		return "a public key in SSH2 (RFC 4716) format; convert it with ssh-keygen -i";
-	if (contains(body, "BEGIN PGP"))
-		return "a PGP key, which SSH can't use";
-	if (contains(body, "BEGIN CERTIFICATE"))
-		return "an X.509 certificate, which SSH can't use";
-	if (contains(body, "-----BEGIN"))
-		return "a public key in PEM format; convert it with ssh-keygen -i -m PKCS8";
-	return NULL;
+	size_t length = strspn(body, "0123456789"), blanks = strspn(body + length, " \t");
+	const char *second = body + length + blanks;
+
+	if (length == 0 || blanks == 0)
+		return NULL;
+	return memchr(second, ':', strcspn(second, WHITE_SPACE)) != NULL ? FINGERPRINT : "a key of SSH protocol 1";
+}
+
+/* Whether a word begins like a type of key. */
+static bool
+begins_key(const char *word)
+{
+	return strncmp(word, "ssh-", 4) == 0 || strncmp(word, "ecdsa-", 6) == 0 || strncmp(word, "sk-", 3) == 0;
+}
+
+/* Whether a word after the first does. */
+static bool
+key_follows(const char *body)
+{
+	while (*(body += strcspn(body, WHITE_SPACE)) != '\0') {
+		body += strspn(body, WHITE_SPACE);
+		if (begins_key(body))
+			return true;
+	}
+	return false;
+}
+
+/* What a body is by where its words and lines stand. */
+static const char *
+looks_like_layout(const char *body)
+{
+	char mark = body[strcspn(body, "=\".:|[@" WHITE_SPACE)];
+
+	if (several_lines(body)) {
+		if (begins_key(body) && !key_follows(body))
+			return "a key broken into several lines; join them";
+		return "several lines, as in an authorized_keys file; import each key by itself";
+	}
+	if (body[0] == '#')
+		return "a comment";
+	if (begins_key(body) || !key_follows(body))
+		return NULL;
+	if (mark != '\0' && strchr(".:|[@", mark) != NULL)
+		return "a line of a known_hosts file; give the key alone, without the host in front";
+	return "a key with options in front, as in an authorized_keys file; give the key alone";
 }
 
 const char *
 keys_looks_like(const char *body)
 {
-	const char *file;
+	const char *found;
 	char first[64];
-	size_t length;
+	size_t i, length;
 
 	body += strspn(body, WHITE_SPACE);
-	file = looks_like_file(body);
-	if (file != NULL)
-		return file;
-	length = strcspn(body, WHITE_SPACE);
-	snprintf(first, sizeof(first), "%.*s", (int)(length < sizeof(first) ? length : sizeof(first) - 1), body);
 	if (body[0] == '\0')
 		return "nothing at all";
-	if (contains(first, "-cert-v0"))
+	length = strcspn(body, WHITE_SPACE);
+	snprintf(first, sizeof(first), "%.*s", (int)(length < sizeof(first) ? length : sizeof(first) - 1), body);
+	/* What is wrong with such a line is in its base64; its comment may say anything. */
+	if (keys_type_known(first) && !several_lines(body))
+		return NULL;
+	for (i = 0; i < LENGTH(MARKS); i++)
+		if (strcasestr(body, MARKS[i].text) != NULL)
+			return MARKS[i].looks_like;
+	if (strstr(first, "-cert-v0") != NULL)
 		return "a certificate; give the plain public key";
-	if (strncmp(first, "sk-", 3) == 0)
-		return "a key of a security token (sk-), which isn't supported";
-	if (strcmp(first, "ssh-dss") == 0)
-		return "a DSA key, which OpenSSH no longer takes";
-	if (strcmp(first, "ssh-rsa1") == 0 ||
-	    (isdigit((unsigned char)first[0]) && first[strspn(first, "0123456789")] == '\0'))
-		return "a key of SSH protocol 1";
-	if (several_lines(body))
-		return "several lines, as in an authorized_keys file; import each key by itself";
-	if (strncmp(first, "AAAA", 4) == 0)
-		return "a key without its type in front";
-	if (first[0] == '#')
-		return "a comment";
-	if (strncmp(first, "ssh-", 4) != 0 && strncmp(first, "ecdsa-", 6) != 0 &&
-	    (contains(body, "ssh-") || contains(body, "ecdsa-")))
-		return "a line of an authorized_keys file with options in front; give the key alone";
-	return NULL;
+	for (i = 0; i < LENGTH(BEGINNINGS); i++)
+		if (strncmp(body, BEGINNINGS[i].text, strlen(BEGINNINGS[i].text)) == 0)
+			return BEGINNINGS[i].looks_like;
+	found = looks_like_numbers(body);
+	return found != NULL ? found : looks_like_layout(body);
 }
 
+static int bad_key(struct api_error *error, const char *body, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 static int
-bad_key(struct api_error *error, const char *body, const char *problem)
+bad_key(struct api_error *error, const char *body, const char *format, ...)
 {
 	const char *looks_like = keys_looks_like(body);
+	char problem[128];
+	va_list arguments;
 
 	if (looks_like != NULL)
 		return api_fail(error, API_INVALID_REQUEST, "SshPublicKeyBody: this looks like %s", looks_like);
+	va_start(arguments, format);
+	vsnprintf(problem, sizeof(problem), format, arguments);
+	va_end(arguments);
 	return api_fail(error, API_INVALID_REQUEST,
 	    "SshPublicKeyBody: %s; it must be one line, TYPE BASE64 [COMMENT], of a public key of type " KEY_TYPE_NAMES,
 	    problem);
@@ -182,48 +252,124 @@ take_string(struct blob *blob, struct blob *string)
 }
 
 static bool
-take_name(struct blob *blob, const char *name)
+is_name(const struct blob *string, const char *name)
 {
-	struct blob string;
-
-	return take_string(blob, &string) && string.left == strlen(name) && memcmp(string.data, name, string.left) == 0;
+	return string->left == strlen(name) && memcmp(string->data, name, string->left) == 0;
 }
 
-/* An integer that is positive, odd and written without a superfluous zero byte. Its bits, or 0 when it is no such one. */
-static size_t
-take_odd(struct blob *blob)
+/* An odd integer above 0, in its only form (RFC 4251, 5), and its bits. Returns NULL, or what the number is instead. */
+static const char *
+take_odd(struct blob *blob, size_t *bits)
 {
 	struct blob number;
-	size_t bits;
 	uint8_t top;
 
-	if (!take_string(blob, &number) || number.left == 0 || (number.data[0] & 0x80) != 0 ||
-	    (number.data[number.left - 1] & 1) == 0)
-		return 0;
-	if (number.data[0] == 0) {
-		if (number.left == 1 || (number.data[1] & 0x80) == 0)
-			return 0;
-		return (number.left - 1) * 8;
-	}
-	bits = (number.left - 1) * 8;
+	if (!take_string(blob, &number))
+		return "cut short";
+	if (number.left == 0)
+		return "zero";
+	if ((number.data[0] & 0x80) != 0)
+		return "negative";
+	if (number.data[0] == 0 && (number.left == 1 || (number.data[1] & 0x80) == 0))
+		return "written with needless zeros in front";
+	if ((number.data[number.left - 1] & 1) == 0)
+		return "even";
+	*bits = (number.left - 1) * 8;
 	for (top = number.data[0]; top != 0; top >>= 1)
-		bits++;
-	return bits;
+		*bits += 1;
+	return NULL;
 }
 
 static int
 check_rsa(struct blob *blob, unsigned min_bits, const char *body, struct api_error *error)
 {
-	size_t exponent_bits = take_odd(blob), modulus_bits;
+	size_t exponent_bits, modulus_bits;
+	const char *problem = take_odd(blob, &exponent_bits);
 
+	if (problem != NULL)
+		return bad_key(error, body, "the RSA key's exponent is %s", problem);
 	if (exponent_bits < 2)
-		return bad_key(error, body, "the RSA key's exponent is not an odd number from 3 up");
-	modulus_bits = take_odd(blob);
-	if (modulus_bits == 0)
-		return bad_key(error, body, "the RSA key's modulus is not an odd positive number");
+		return bad_key(error, body, "the RSA key's exponent is 1, with which anybody can sign");
+	if (exponent_bits > RSA_EXPONENT_BITS_MAX)
+		return bad_key(error, body, "the RSA key's exponent has %zu bits, more than the %d that are of use",
+		    exponent_bits, RSA_EXPONENT_BITS_MAX);
+	problem = take_odd(blob, &modulus_bits);
+	if (problem != NULL)
+		return bad_key(error, body, "the RSA key's modulus is %s", problem);
 	if (modulus_bits < min_bits)
 		return api_fail(error, API_INVALID_REQUEST,
 		    "SshPublicKeyBody: the RSA key has %zu bits; MinRsaBits asks for at least %u", modulus_bits, min_bits);
+	return 0;
+}
+
+static bool
+on_curve(int curve_id, const struct blob *point)
+{
+	EC_GROUP *group = EC_GROUP_new_by_curve_name(curve_id);
+	EC_POINT *decoded = group == NULL ? NULL : EC_POINT_new(group);
+	bool good = decoded != NULL && EC_POINT_oct2point(group, decoded, point->data, point->left, NULL) == 1;
+
+	EC_POINT_free(decoded);
+	EC_GROUP_free(group);
+	return good;
+}
+
+static int
+check_ecdsa(const struct key_type *type, struct blob *blob, const char *body, struct api_error *error)
+{
+	struct blob curve, point;
+
+	if (!take_string(blob, &curve) || !take_string(blob, &point))
+		return bad_key(error, body, "the key is cut short");
+	if (!is_name(&curve, type->curve))
+		return bad_key(error, body, "the curve inside the key is not the one of its type");
+	if (point.left != type->point_length || point.data[0] != POINT_CONVERSION_UNCOMPRESSED)
+		return bad_key(error, body, "the key's point is not an uncompressed one of %zu bytes", type->point_length);
+	if (!on_curve(type->curve_id, &point))
+		return bad_key(error, body, "the key's point is not on its curve");
+	return 0;
+}
+
+/* The encodings of the points whose order divides 8, without the sign of x: their signatures need no private key. */
+static bool
+of_small_order(const struct blob *point)
+{
+	static const uint8_t POINTS[][ED25519_LENGTH] = {
+		{ 0x00 },
+		{ 0x01 },
+		{ 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		  0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 },
+		{ 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		  0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a },
+		{ 0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+		{ 0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+		{ 0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+	};
+	uint8_t unsigned_point[ED25519_LENGTH];
+	size_t i;
+
+	memcpy(unsigned_point, point->data, sizeof(unsigned_point));
+	unsigned_point[ED25519_LENGTH - 1] &= 0x7f;
+	for (i = 0; i < LENGTH(POINTS); i++)
+		if (memcmp(POINTS[i], unsigned_point, sizeof(unsigned_point)) == 0)
+			return true;
+	return false;
+}
+
+static int
+check_ed25519(struct blob *blob, const char *body, struct api_error *error)
+{
+	struct blob point;
+
+	if (!take_string(blob, &point))
+		return bad_key(error, body, "the key is cut short");
+	if (point.left != ED25519_LENGTH)
+		return bad_key(error, body, "the key has %zu bytes instead of %d", point.left, ED25519_LENGTH);
+	if (of_small_order(&point))
+		return bad_key(error, body, "the key is a point of small order, for which anybody can sign");
 	return 0;
 }
 
@@ -231,27 +377,26 @@ check_rsa(struct blob *blob, unsigned min_bits, const char *body, struct api_err
 static int
 check_blob(const struct key_type *type, struct blob blob, unsigned min_rsa_bits, const char *body, struct api_error *error)
 {
-	struct blob point;
+	struct blob inner;
+	int result;
 
-	if (!take_name(&blob, type->name))
-		return bad_key(error, body,
-		    "the type inside the key is not the one in front of it, or the key is cut short");
-	if (strcmp(type->name, "ssh-rsa") == 0) {
-		if (check_rsa(&blob, min_rsa_bits, body, error) == -1)
-			return -1;
-	} else {
-		if (type->curve != NULL && !take_name(&blob, type->curve))
-			return bad_key(error, body, "the curve inside the key is not the one of its type");
-		if (!take_string(&blob, &point) || point.left != type->point_length ||
-		    (type->curve != NULL && point.data[0] != 4))
-			return bad_key(error, body, "the key is cut short or malformed");
-	}
-	if (blob.left != 0)
+	if (!take_string(&blob, &inner))
+		return bad_key(error, body, "the key is cut short");
+	if (!is_name(&inner, type->name))
+		return bad_key(error, body, "the type inside the key is not the one in front of it");
+	if (type->curve != NULL)
+		result = check_ecdsa(type, &blob, body, error);
+	else if (type->point_length != 0)
+		result = check_ed25519(&blob, body, error);
+	else
+		result = check_rsa(&blob, min_rsa_bits, body, error);
+	if (result == 0 && blob.left != 0)
 		return bad_key(error, body, "bytes trail the key");
-	return 0;
+	return result;
 }
 
-/* libssh must take the key, and write it out again as the same base64: nothing in it that only some readers see. */
+/* On top of check_blob, which alone decides what must hold whatever libssh's version takes: a program that uses the key
+ * reads it, and writes it out again as the same base64. */
 static int
 check_with_library(const struct key_type *type, const char *base64, const char *body, struct api_error *error)
 {
@@ -307,7 +452,7 @@ keys_parse(const char *body, unsigned min_rsa_bits, struct ssh_key *key, struct 
 		return bad_key(error, body, "it has several lines");
 	key->body = normalise(body);
 	if (key->body != NULL && text_has_control(key->body)) {
-		bad_key(error, body, "it holds a control character");
+		bad_key(error, body, "it holds a control character, or something that is not UTF-8");
 		goto fail;
 	}
 	if (key->body == NULL)

@@ -11,8 +11,9 @@
 
 /*
  * keys_parse: body to *key: type, canonical base64, and the body as DescribeUser shows it. min_rsa_bits is the floor for
- * ssh-rsa. Sets neither id nor date. Returns 0 (record_free_key() releases it), or -1 with API_INVALID_REQUEST and what the
- * body looks like instead.
+ * ssh-rsa. Refused, too: what has a second form (the base64, the blob and its numbers have one each), and keys for which
+ * anybody can sign. Sets neither id nor date. Returns 0 (record_free_key() releases it), or -1 with API_INVALID_REQUEST and
+ * what is wrong with the body or what it looks like instead.
  */
 int keys_parse(const char *body, unsigned min_rsa_bits, struct ssh_key *key, struct api_error *error);
 

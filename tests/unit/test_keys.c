@@ -136,9 +136,33 @@ test_other_things(void **state)
 	assert_refused("# my key", "a comment");
 	assert_refused("", "nothing at all");
 	assert_refused(" \n", "nothing at all");
+	assert_refused("\"restrict\" ssh-ed25519 AAAAC3Nz", "quotation marks");
+	assert_refused("localhost ssh-ed25519 AAAAC3Nz", "options in front");
+	assert_refused("sftp.example.com ssh-ed25519 AAAAC3Nz", "known_hosts");
+	assert_refused("|1|aaaa=|bbbb= ssh-ed25519 AAAAC3Nz", "known_hosts");
+	assert_refused("256 SHA256:AAAA alice (ED25519)", "fingerprint");
+	assert_refused("MD5:00:11", "fingerprint");
+	assert_refused("http://example.com/key", "an address");
+	assert_refused("file:///tmp/key.pub", "a file's name");
+	assert_refused("/home/alice/.ssh/id_rsa.pub", "a file's name");
+	assert_refused("\xef\xbb\xbfssh-ed25519 AAAAC3Nz", "byte order mark");
+	assert_refused("ssh-ed25519 AAAAC3Nz\nZC1", "broken into several lines");
+	assert_refused("hello\nworld", "several lines");
+	assert_refused("12345", "unknown");
 	assert_refused("hello", "unknown");
 	assert_refused("ssh-ed25519", "missing");
 	assert_refused("ssh-ed448 AAAA", "unknown");
+}
+
+/* The comment of a key that is merely broken isn't what the key looks like. */
+static void
+test_comment_misleads_nobody(void **state)
+{
+	(void)state;
+	assert_refused("ssh-ed25519 AAAA PRIVATE KEY", "cut short");
+	assert_refused("ssh-rsa AAAA -----BEGIN PGP", "cut short");
+	assert_refused("ssh-rsa AAAA ssh-dss", "cut short");
+	assert_refused("ssh-rsa AAAA\nPRIVATE KEY", "a private key");
 }
 
 static void
@@ -172,6 +196,8 @@ test_normal_form(void **state)
 	assert_taken(body, "ssh-ed25519");
 	snprintf(body, sizeof(body), "ssh-ed25519 %s a\033b", base64);
 	assert_refused(body, "control character");
+	snprintf(body, sizeof(body), "ssh-ed25519 %s a\xffz", base64);
+	assert_refused(body, "UTF-8");
 	snprintf(body, sizeof(body), "ssh-rsa %s", base64);
 	assert_refused(body, "type inside");
 	snprintf(body, sizeof(body), "ssh-ed25519 %.40s", base64);
@@ -227,11 +253,21 @@ test_hostile_blobs(void **state)
 	memset(changed + 15, 0xff, 4);
 	assert_refused(line("ssh-ed25519", changed, length), "cut short");
 
+	/* The neutral point, with either sign. */
+	memcpy(changed, blob, length);
+	memset(changed + 19, 0, 32);
+	changed[19] = 1;
+	assert_refused(line("ssh-ed25519", changed, length), "small order");
+	changed[19 + 31] = 0x80;
+	assert_refused(line("ssh-ed25519", changed, length), "small order");
+	changed[19 + 15] = 1;
+	assert_taken(line("ssh-ed25519", changed, length), "ssh-ed25519");
+
 	length = decode(read_file("ecdsa256.pub"), blob);
 	assert_refused(line("ecdsa-sha2-nistp384", blob, length), "type inside");
 	memcpy(changed, blob, length);
 	changed[length - 1] ^= 1;
-	assert_refused(line("ecdsa-sha2-nistp256", changed, length), "malformed");
+	assert_refused(line("ecdsa-sha2-nistp256", changed, length), "not on its curve");
 	memcpy(changed, blob, length);
 	memcpy(changed + 4 + 19 + 4, "nistp384", 8);
 	assert_refused(line("ecdsa-sha2-nistp256", changed, length), "curve");
@@ -241,10 +277,11 @@ test_hostile_blobs(void **state)
 	length = decode(read_file("rsa2048.pub"), blob);
 	memcpy(changed, blob, length);
 	changed[length - 1] &= 0xfe;
-	assert_refused(line("ssh-rsa", changed, length), "modulus");
+	assert_refused(line("ssh-rsa", changed, length), "modulus is even");
+	assert_refused(line("ssh-rsa", blob, length - 8), "modulus is cut short");
 	memcpy(changed, blob, length);
 	changed[4 + 7 + 4 + 2] = 0;
-	assert_refused(line("ssh-rsa", changed, length), "exponent");
+	assert_refused(line("ssh-rsa", changed, length), "exponent is even");
 	for (i = 0; i < length; i++)
 		assert_int_equal(keys_parse(line("ssh-rsa", blob, i), MIN_BITS, &key, &error), -1);
 	/* Every byte of the frame changed: an answer, whatever it is. */
@@ -279,6 +316,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_five_types),
 		cmocka_unit_test(test_other_things),
+		cmocka_unit_test(test_comment_misleads_nobody),
 		cmocka_unit_test(test_several_lines),
 		cmocka_unit_test(test_normal_form),
 		cmocka_unit_test(test_hostile_blobs),
