@@ -20,6 +20,9 @@ int keys_parse(const char *body, unsigned min_rsa_bits, struct ssh_key *key, str
 /* keys_looks_like: what a body is that isn't a usable public key line ("a private key; …"), or NULL. */
 const char *keys_looks_like(const char *body);
 
+/* keys_several_lines: whether a line follows the first one that isn't blank. */
+bool keys_several_lines(const char *body);
+
 /* keys_type_known: one of the five types. keys_is_base64: not empty, and only base64's characters. NULL is neither. */
 bool keys_type_known(const char *type);
 bool keys_is_base64(const char *text);
