@@ -110,6 +110,7 @@ every_keyword_is_read(void **state)
 	    "  DataRoot \"/srv/with space # and hash\"\n"
 	    "Bucket inbox /mnt/s3/inbox\n"
 	    "bucket \"two words\" /mnt/two#words\n"
+	    "HostPublicKey /etc/ssh/other.pub\n"
 	    "CreateHome NO\n"
 	    "PathShowsAll yes\n"
 	    "DefaultPosixProfile 6000:7000\n"
@@ -123,6 +124,7 @@ every_keyword_is_read(void **state)
 	assert_int_equal(parse(&config, text), -1);
 	assert_int_equal(reports.count, 2);
 	assert_string_equal(config.server_id, "s-0123456789abcdef0");
+	assert_string_equal(config.host_public_key, "/etc/ssh/other.pub");
 	assert_string_equal(config.store, "sqlite:/data/berth.db");
 	assert_string_equal(config.user, "nobody");
 	assert_string_equal(config.keys_user, "keys_user");
