@@ -96,25 +96,31 @@ check_path(const char *member, const char *path, struct api_error *error)
 	return check_components(member, path, error);
 }
 
-/* A path on the storage: expanded in place, then checked. */
 static int
-check_storage_path(const char *member, char **path, const char *user_name, struct api_error *error)
+expand_in_place(char **path, const char *user_name, struct api_error *error)
 {
 	char *expanded = rules_expand(*path, user_name);
-	size_t characters;
 
 	if (expanded == NULL)
 		return api_fail_memory(error);
 	free(*path);
 	*path = expanded;
-	if (!text_is_utf8(expanded, strlen(expanded), &characters) || characters > PATH_CHARACTERS_MAX)
-		return api_fail(error, API_INVALID_REQUEST,
-		    "%s: longer than %d characters once ${Transfer:UserName} is expanded", member, PATH_CHARACTERS_MAX);
-	return check_path(member, expanded, error);
+	return 0;
 }
 
 static int
-check_mapping(struct mapping *mapping, size_t index, const char *user_name, struct api_error *error)
+check_storage_path(const char *member, const char *path, struct api_error *error)
+{
+	size_t characters;
+
+	if (!text_is_utf8(path, strlen(path), &characters) || characters > PATH_CHARACTERS_MAX)
+		return api_fail(error, API_INVALID_REQUEST,
+		    "%s: longer than %d characters once ${Transfer:UserName} is expanded", member, PATH_CHARACTERS_MAX);
+	return check_path(member, path, error);
+}
+
+static int
+check_mapping(const struct mapping *mapping, size_t index, struct api_error *error)
 {
 	char member[64];
 
@@ -124,7 +130,7 @@ check_mapping(struct mapping *mapping, size_t index, const char *user_name, stru
 	if (mapping->type == MAPPING_FILE && strcmp(mapping->entry, "/") == 0)
 		return bad_path(error, member, mapping->entry, "is the root, which can't be of Type FILE");
 	snprintf(member, sizeof(member), "HomeDirectoryMappings, Target of mapping %zu", index + 1);
-	if (check_storage_path(member, &mapping->target, user_name, error) == -1)
+	if (check_storage_path(member, mapping->target, error) == -1)
 		return -1;
 	if (strcmp(mapping->target, "/") == 0)
 		return bad_path(error, member, mapping->target, "names no bucket; a Target is /BUCKET or /BUCKET/PATH");
@@ -189,16 +195,29 @@ check_mappings_size(const struct user_record *user, struct api_error *error)
 	return 0;
 }
 
-int
-rules_check_members(struct user_record *user, const struct config *config, struct api_error *error)
+/* Once a path is expanded it may look as if it could be again: a stored one stays as it is. */
+static int
+expand_paths(struct user_record *user, struct api_error *error)
 {
 	size_t i;
 
-	if (user->home_directory != NULL &&
-	    check_storage_path("HomeDirectory", &user->home_directory, user->user_name, error) == -1)
+	if (user->home_directory != NULL && expand_in_place(&user->home_directory, user->user_name, error) == -1)
 		return -1;
 	for (i = 0; i < user->mapping_count; i++)
-		if (check_mapping(&user->mappings[i], i, user->user_name, error) == -1)
+		if (expand_in_place(&user->mappings[i].target, user->user_name, error) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+check_members(const struct user_record *user, const struct config *config, struct api_error *error)
+{
+	size_t i;
+
+	if (user->home_directory != NULL && check_storage_path("HomeDirectory", user->home_directory, error) == -1)
+		return -1;
+	for (i = 0; i < user->mapping_count; i++)
+		if (check_mapping(&user->mappings[i], i, error) == -1)
 			return -1;
 	if (user->mapping_count > 0 && check_mappings_size(user, error) == -1)
 		return -1;
@@ -207,6 +226,14 @@ rules_check_members(struct user_record *user, const struct config *config, struc
 	if (user->has_profile && check_profile(&user->profile, config, error) == -1)
 		return -1;
 	return 0;
+}
+
+int
+rules_check_members(struct user_record *user, const struct config *config, struct api_error *error)
+{
+	if (expand_paths(user, error) == -1)
+		return -1;
+	return check_members(user, config, error);
 }
 
 /* A path's length without a slash at its end; the root's is 0. */
@@ -399,7 +426,7 @@ rules_merge_user(const struct user_change *change, const struct config *config, 
 		user->has_profile = values->has_profile;
 		user->profile = values->profile;
 	}
-	if (rules_check_members(user, config, error) == -1)
+	if (check_members(user, config, error) == -1)
 		return -1;
 	return rules_check_user(user, error);
 }

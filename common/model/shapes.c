@@ -278,6 +278,7 @@ struct walk {
 	size_t faults;
 	char list[3900];
 	size_t list_length;
+	bool full; /* one had no room: those after it would hide the gap */
 	const char *sole; /* the words of a fault that stands without the list's when it is the only one */
 };
 
@@ -294,10 +295,13 @@ add_fault(struct walk *walk, const char *value, const char *format, ...)
 	vsnprintf(constraint, sizeof(constraint), format, arguments);
 	va_end(arguments);
 	walk->faults++;
+	if (walk->full)
+		return;
 	length = snprintf(walk->list + walk->list_length, sizeof(walk->list) - walk->list_length,
 	    "%sValue %sat '%s' failed to satisfy constraint: %s", walk->faults == 1 ? "" : "; ", value, walk->path,
 	    constraint);
-	if (length > 0 && (size_t)length < sizeof(walk->list) - walk->list_length)
+	walk->full = length < 0 || (size_t)length >= sizeof(walk->list) - walk->list_length;
+	if (!walk->full)
 		walk->list_length += (size_t)length;
 	walk->list[walk->list_length] = '\0';
 }
