@@ -9,7 +9,8 @@ void
 arn_write(const struct config *config, const char *server_id, const char *user_name, char *text)
 {
 	snprintf(text, ARN_MAX + 1, "arn:aws:transfer:%s:%s:%s/%s%s%s", config->region, config->account_id,
-	    user_name == NULL ? "server" : "user", server_id, user_name == NULL ? "" : "/", user_name == NULL ? "" : user_name);
+	    user_name == NULL ? "server" : "user", server_id, user_name == NULL ? "" : "/",
+	    user_name == NULL ? "" : user_name);
 }
 
 /* Takes the text apart without asking whether what lies before the id is ours: arn_parse() compares it whole. */
@@ -47,6 +48,6 @@ arn_parse(const struct config *config, const char *text, struct arn *arn, struct
 			return 0;
 	}
 	return api_fail(error, API_INVALID_REQUEST,
-	    "Arn: \"%.300s\" is no server's or user's here; it is written arn:aws:transfer:%s:%s:server/ID or …:user/ID/NAME",
-	    text, config->region, config->account_id);
+	    "Arn: \"%.300s\" is no server's or user's here; it is written "
+	    "arn:aws:transfer:%s:%s:server/ID or …:user/ID/NAME", text, config->region, config->account_id);
 }

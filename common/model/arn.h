@@ -1,6 +1,6 @@
 /*
- * ARNs, by which tags are addressed: arn:aws:transfer:REGION:ACCOUNT:server/ID and …:user/ID/NAME. Region and account are the
- * configuration's.
+ * ARNs, by which tags are addressed: arn:aws:transfer:REGION:ACCOUNT:server/ID and …:user/ID/NAME. Region and account are
+ * the configuration's.
  */
 #ifndef BERTH_ARN_H
 #define BERTH_ARN_H
@@ -18,8 +18,8 @@ struct arn {
 
 /* arn_write: user_name NULL: the server's. text: ARN_MAX + 1 bytes. */
 void arn_write(const struct config *config, const char *server_id, const char *user_name, char *text);
-/* arn_parse: returns 0, or -1 with API_INVALID_REQUEST when it is no server's or user's of this configuration. Whether there is
- * one, the store knows. */
+/* arn_parse: returns 0, or -1 with API_INVALID_REQUEST when it is no server's or user's of this configuration. Whether there
+ * is one, the store knows. */
 int arn_parse(const struct config *config, const char *text, struct arn *arn, struct api_error *error);
 
 #endif

@@ -18,8 +18,8 @@ operation_run operation_tag_resource, operation_untag_resource, operation_list_t
 
 /* operation_respond: a response of string members: name, value, name, value … NULL. */
 int operation_respond(cJSON **response, struct api_error *error, const char *const *members);
-/* operation_respond_with: adds item to response, which owns it either way. Returns 0, or -1 with *error when either is NULL or
- * memory is out. */
+/* operation_respond_with: adds item to response, which owns it either way. Returns 0, or -1 with *error when either is NULL
+ * or memory is out. */
 int operation_respond_with(cJSON *response, const char *name, cJSON *item, struct api_error *error);
 
 /* operation_make_id: prefix and 17 hexadecimal digits from the kernel's random numbers. */

@@ -16,7 +16,8 @@ visit_server(void *context, const struct server_record *server)
 }
 
 int
-operation_create_server(const struct operation_context *context, const cJSON *request, cJSON **response, struct api_error *error)
+operation_create_server(const struct operation_context *context, const cJSON *request, cJSON **response,
+    struct api_error *error)
 {
 	struct server_record server = { .online = true };
 	int result = -1;
@@ -33,7 +34,8 @@ operation_create_server(const struct operation_context *context, const cJSON *re
 }
 
 int
-operation_describe_server(const struct operation_context *context, const cJSON *request, cJSON **response, struct api_error *error)
+operation_describe_server(const struct operation_context *context, const cJSON *request, cJSON **response,
+    struct api_error *error)
 {
 	struct server_record server;
 	cJSON *described;
@@ -57,7 +59,8 @@ operation_list_servers(const struct operation_context *context, const cJSON *req
 
 	if (page_begin(&page, context, request, "s", pattern_server_id, error) == -1)
 		return -1;
-	walked = store_list_servers(context->store, page.resumed ? page.last : NULL, page.room + 1, visit_server, &page, error);
+	walked = store_list_servers(context->store, page.resumed ? page.last : NULL, page.room + 1, visit_server, &page,
+	    error);
 	return page_end(&page, walked, NULL, NULL, "Servers", response);
 }
 

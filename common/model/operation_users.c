@@ -44,7 +44,8 @@ visit_user(void *context, const struct listed_user *user)
 }
 
 int
-operation_create_user(const struct operation_context *context, const cJSON *request, cJSON **response, struct api_error *error)
+operation_create_user(const struct operation_context *context, const cJSON *request, cJSON **response,
+    struct api_error *error)
 {
 	const char *body = record_json_string(request, "SshPublicKeyBody");
 	struct user_record user;
@@ -85,7 +86,8 @@ merge_user(const void *context, const struct user_change *change, struct user_re
 }
 
 int
-operation_update_user(const struct operation_context *context, const cJSON *request, cJSON **response, struct api_error *error)
+operation_update_user(const struct operation_context *context, const cJSON *request, cJSON **response,
+    struct api_error *error)
 {
 	struct user_change change;
 	int result = -1;
@@ -100,7 +102,8 @@ operation_update_user(const struct operation_context *context, const cJSON *requ
 }
 
 int
-operation_describe_user(const struct operation_context *context, const cJSON *request, cJSON **response, struct api_error *error)
+operation_describe_user(const struct operation_context *context, const cJSON *request, cJSON **response,
+    struct api_error *error)
 {
 	const char *server_id = record_json_string(request, "ServerId");
 	struct user_record user;
@@ -110,7 +113,8 @@ operation_describe_user(const struct operation_context *context, const cJSON *re
 		return -1;
 	described = record_json_described_user(&user, context->config, error);
 	record_free_user(&user);
-	if (described == NULL || operation_respond(response, error, (const char *const[]){ "ServerId", server_id, NULL }) == -1) {
+	if (described == NULL ||
+	    operation_respond(response, error, (const char *const[]){ "ServerId", server_id, NULL }) == -1) {
 		cJSON_Delete(described);
 		return -1;
 	}
@@ -118,7 +122,8 @@ operation_describe_user(const struct operation_context *context, const cJSON *re
 }
 
 int
-operation_delete_user(const struct operation_context *context, const cJSON *request, cJSON **response, struct api_error *error)
+operation_delete_user(const struct operation_context *context, const cJSON *request, cJSON **response,
+    struct api_error *error)
 {
 	(void)response;
 	return store_delete_user(context->store, record_json_string(request, "ServerId"),
@@ -138,8 +143,8 @@ operation_list_users(const struct operation_context *context, const cJSON *reque
 	if (page_begin(&page, context, request, kind, pattern_user_name, error) == -1)
 		return -1;
 	page.server_id = server_id;
-	walked = store_list_users(context->store, server_id, page.resumed ? page.last : NULL, page.room + 1, visit_user, &page,
-	    error);
+	walked = store_list_users(context->store, server_id, page.resumed ? page.last : NULL, page.room + 1, visit_user,
+	    &page, error);
 	return page_end(&page, walked, "ServerId", server_id, "Users", response);
 }
 

@@ -125,7 +125,8 @@ write_mapping(const struct mapping *mapping)
 	};
 	cJSON *object = cJSON_CreateObject();
 
-	if (object != NULL && record_json_add_string(object, "Entry", mapping->entry) && record_json_add_string(object, "Target", mapping->target) &&
+	if (object != NULL && record_json_add_string(object, "Entry", mapping->entry) &&
+	    record_json_add_string(object, "Target", mapping->target) &&
 	    record_json_add_string(object, "Type", TYPES[mapping->type]))
 		return object;
 	cJSON_Delete(object);
@@ -153,7 +154,8 @@ write_profile(const struct posix_profile *profile)
 	cJSON *object = cJSON_CreateObject(), *gids;
 	size_t i;
 
-	if (object == NULL || !record_json_add_number(object, "Uid", profile->uid) || !record_json_add_number(object, "Gid", profile->gid))
+	if (object == NULL || !record_json_add_number(object, "Uid", profile->uid) ||
+	    !record_json_add_number(object, "Gid", profile->gid))
 		goto fail;
 	if (!profile->has_secondary_gids)
 		return object;
@@ -176,7 +178,8 @@ write_keys(const struct ssh_key *keys, size_t count)
 
 	for (i = 0; list != NULL && i < count; i++) {
 		object = cJSON_CreateObject();
-		if (!record_json_add_item(list, NULL, object) || !record_json_add_number(object, "DateImported", keys[i].imported) ||
+		if (!record_json_add_item(list, NULL, object) ||
+		    !record_json_add_number(object, "DateImported", keys[i].imported) ||
 		    !record_json_add_string(object, "SshPublicKeyBody", keys[i].body) ||
 		    !record_json_add_string(object, "SshPublicKeyId", keys[i].id)) {
 			cJSON_Delete(list);

@@ -25,8 +25,8 @@ bool record_json_add_arn(cJSON *object, const struct config *config, const char 
 /* record_json_finish: returns object when all went well; else frees it and returns NULL with *error. */
 cJSON *record_json_finish(cJSON *object, bool well, struct api_error *error);
 
-/* record_json_read_tags: the object's Tags, if any, for record_free_tags(), on -1 too. record_json_tag, record_json_tags: one and
- * a list as JSON; NULL when memory is out. */
+/* record_json_read_tags: the object's Tags, if any, for record_free_tags(), on -1 too. record_json_tag, record_json_tags: one
+ * and a list as JSON; NULL when memory is out. */
 int record_json_read_tags(const cJSON *object, struct tag **tags, size_t *count, struct api_error *error);
 cJSON *record_json_tag(const struct tag *tag, struct api_error *error);
 cJSON *record_json_tags(const struct tag *tags, size_t count);
@@ -37,7 +37,7 @@ int record_json_read_user(const cJSON *request, struct user_record *user, struct
 int record_json_read_change(const cJSON *request, struct user_change *change, struct api_error *error);
 /* record_json_read_server: CreateServer's members, with the defaults that DescribeServer shows; record_free_server(). */
 int record_json_read_server(const cJSON *request, struct server_record *server, struct api_error *error);
-/* record_json_change_server: an UpdateServer request's members into the server's settings; an empty string takes one away. */
+/* record_json_change_server: an UpdateServer request's members into the server's settings; an empty string takes one out. */
 int record_json_change_server(const cJSON *request, struct server_record *server, struct api_error *error);
 
 /* The answers' structures, members in the order of the API's model. NULL when memory is out. */

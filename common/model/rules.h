@@ -34,12 +34,14 @@ int rules_merge_user(const struct user_change *change, const struct config *conf
 
 /* rules_check_tags: no key twice. */
 int rules_check_tags(const struct tag *tags, size_t count, struct api_error *error);
-/* rules_merge_tags: TagResource: given tags are added or take the place of those with their key; 50 at most when all is done.
- * *tags is reallocated; on -1 it may be half changed: throw it away. rules_remove_tag: UntagResource; none of that key is fine. */
+/* rules_merge_tags: TagResource: given tags are added or take the place of those with their key; 50 at most when all is
+ * done. *tags is reallocated; on -1 it may be half changed: throw it away. rules_remove_tag: UntagResource; that there is
+ * none of that key is fine. */
 int rules_merge_tags(struct tag **tags, size_t *count, const struct tag *given, size_t given_count, struct api_error *error);
 void rules_remove_tag(struct tag *tags, size_t *count, const char *key);
 
-/* rules_check_server: a CreateServer or UpdateServer request that has passed its shape asks for nothing that isn't served. */
+/* rules_check_server: a CreateServer or UpdateServer request that has passed its shape asks for nothing that isn't
+ * served. */
 int rules_check_server(const cJSON *request, struct api_error *error);
 
 #endif

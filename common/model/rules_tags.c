@@ -66,8 +66,8 @@ rules_merge_tags(struct tag **tags, size_t *count, const struct tag *given, size
 		if (put_tag(*tags, count, &given[i], error) == -1)
 			return -1;
 	if (*count > TAGS_MAX)
-		return api_fail(error, API_INVALID_REQUEST, "Tags: %zu with those that are there already; a resource has at most %d",
-		    *count, TAGS_MAX);
+		return api_fail(error, API_INVALID_REQUEST, "Tags: %zu with those that are there already; a resource has at "
+		    "most %d", *count, TAGS_MAX);
 	return 0;
 }
 

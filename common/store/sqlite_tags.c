@@ -41,8 +41,8 @@ sqlite_read_server_tags(struct sqlite_store *store, int64_t server_key, struct t
     struct api_error *error)
 {
 	return read_rows(store, sqlite_query(store, STATEMENT_READ_SERVER_TAGS,
-	    "SELECT key, value FROM server_tags WHERE server_key = ?1 ORDER BY position", error, "i", server_key), tags, count,
-	    error);
+	    "SELECT key, value FROM server_tags WHERE server_key = ?1 ORDER BY position", error, "i", server_key), tags,
+	    count, error);
 }
 
 int
@@ -86,7 +86,8 @@ sqlite_insert_user_tags(struct sqlite_store *store, int64_t user_key, const stru
 int
 sqlite_delete_user_tags(struct sqlite_store *store, int64_t user_key, struct api_error *error)
 {
-	return sqlite_run(store, STATEMENT_DELETE_USER_TAGS, "DELETE FROM user_tags WHERE user_key = ?1", error, "i", user_key);
+	return sqlite_run(store, STATEMENT_DELETE_USER_TAGS, "DELETE FROM user_tags WHERE user_key = ?1", error, "i",
+	    user_key);
 }
 
 static int

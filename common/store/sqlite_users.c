@@ -94,8 +94,8 @@ insert_lists(struct sqlite_store *store, int64_t server_key, int64_t user_key, c
 static int
 delete_secondary_gids(struct sqlite_store *store, int64_t user_key, struct api_error *error)
 {
-	return sqlite_run(store, STATEMENT_DELETE_SECONDARY_GIDS, "DELETE FROM secondary_gids WHERE user_key = ?1", error, "i",
-	    user_key);
+	return sqlite_run(store, STATEMENT_DELETE_SECONDARY_GIDS, "DELETE FROM secondary_gids WHERE user_key = ?1", error,
+	    "i", user_key);
 }
 
 static int
