@@ -99,10 +99,10 @@ int store_update_tags(struct store *store, const char *server_id, const char *us
     const void *context, struct api_error *error);
 
 /*
- * Many writes as one: what is written from store_begin() on is durable, and seen by others, once store_commit() has returned
- * 0. Each write still stands or fails by itself, but for a fault of the file (API_UNAVAILABLE), which undoes all of the batch.
- * Other writers wait meanwhile: a batch should last less than a second, and leave them a moment before the next.
- * store_abandon: as if nothing had been written since store_begin().
+ * Many writes as one: what is written from store_begin() on is durable, and seen by others, once store_commit() has
+ * returned 0. Each write still stands or fails by itself, but for a fault of the file (API_UNAVAILABLE), which undoes all
+ * of the batch. Other writers wait meanwhile: a batch should last less than a second, and leave them a moment before the
+ * next. store_abandon: as if nothing had been written since store_begin().
  */
 int store_begin(struct store *store, struct api_error *error);
 int store_commit(struct store *store, struct api_error *error);
