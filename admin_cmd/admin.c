@@ -1,37 +1,40 @@
 /*
  * berth admin: an operation of the Transfer API on this host's own store.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "admin_cmd/arguments.h"
 #include "admin_cmd/command.h"
+#include "admin_cmd/local_store.h"
+#include "admin_cmd/output_list.h"
 #include "admin_cmd/paging.h"
+#include "admin_cmd/request.h"
+#include "admin_cmd/skeleton.h"
 #include "admin_cmd/usage.h"
-#include "common/host/config.h"
-#include "common/host/identity.h"
+#include "admin_cmd/value.h"
 #include "common/host/passwd_file.h"
 #include "common/model/operations.h"
+#include "common/model/record_json.h"
 
-static void
-report_fault(void *context, const char *fault)
+#define ADMIN "berth admin"
+
+int
+admin_refused(const char *api_name, const struct api_error *error)
 {
-	(void)context;
-	fprintf(stderr, "berth admin: %s\n", fault);
+	fprintf(stderr, "\nAn error occurred (%s) when calling the %s operation: %s\n", api_error_name(error->code),
+	    api_name, error->message);
+	return COMMAND_REFUSED;
 }
 
 /* The configuration's ServerId where an operation needs one and none was given. */
 static int
 default_server_id(const struct arguments *arguments, const struct config *config)
 {
-	int result = arguments_missing(arguments, config->server_id == NULL);
-	bool wanted = false;
-
-	for (size_t i = 0; i < arguments->operation->flag_count; i++)
-		wanted |= strcmp(arguments->operation->flags[i].member, "ServerId") == 0;
-	if (result != COMMAND_OK || !wanted || cJSON_GetObjectItemCaseSensitive(arguments->request, "ServerId") != NULL)
-		return result;
+	if (value_member_shape(shapes_request(arguments->operation->api_name), "ServerId") == NULL ||
+	    record_json_member(arguments->request, "ServerId") != NULL || config->server_id == NULL)
+		return COMMAND_OK;
+	cJSON_DeleteItemFromObjectCaseSensitive(arguments->request, "ServerId"); /* a null, which is as good as none */
 	if (cJSON_AddStringToObject(arguments->request, "ServerId", config->server_id) != NULL)
 		return COMMAND_OK;
 	fputs("berth admin: no memory\n", stderr);
@@ -54,79 +57,103 @@ warn_of_clash(const cJSON *request, const struct config *config)
 	if (!cJSON_IsString(name) || passwd_file_find(name->valuestring, id, &name_taken, &uid_taken) != 0)
 		return;
 	if (name_taken)
-		fprintf(stderr, "berth admin: warning: UserName %s stands in this host's /etc/passwd: such a record is not served "
-		    "here\n", name->valuestring);
+		fprintf(stderr, "berth admin: warning: UserName %s stands in this host's /etc/passwd: "
+		    "such a record is not served here\n", name->valuestring);
 	if (uid_taken && !config_shares_uid(config, id))
-		fprintf(stderr, "berth admin: warning: Uid %u stands in this host's /etc/passwd: such a record is not served here "
-		    "unless ShareUid %u is set\n", id, id);
+		fprintf(stderr, "berth admin: warning: Uid %u stands in this host's /etc/passwd: "
+		    "such a record is not served here unless ShareUid %u is set\n", id, id);
+}
+
+/* What the operation's answer doesn't say, and who called it should know. */
+static void
+add_notes(const struct arguments *arguments, const struct config *config)
+{
+	const char *name = arguments->operation->api_name;
+
+	if (strcmp(name, "CreateUser") == 0 || strcmp(name, "UpdateUser") == 0)
+		warn_of_clash(arguments->request, config);
+	if (strcmp(name, "StopServer") == 0)
+		fputs("berth admin: note: nobody logs in any more; live sessions go on: `berth sessions` lists them, "
+		    "`berth sessions end` ends them\n", stderr);
 }
 
 static int
-call(const struct operation_context *context, const struct arguments *arguments, const struct command_globals *globals)
+call(const struct operation_context *context, const struct arguments *arguments, enum output_format format)
 {
 	const struct admin_operation *operation = arguments->operation;
 	struct api_error error = { .code = API_OK };
 	cJSON *response = NULL;
-	int result;
+	int result = 0;
 
-	if (operation->list_member != NULL)
-		result = paging_call(context, arguments, &response, &error);
-	else
-		result = operation_call(context, operation->api_name, arguments->request, &response, &error);
-	if (result == -1) {
-		fprintf(stderr, "\nAn error occurred (%s) when calling the %s operation: %s\n", api_error_name(error.code),
-		    operation->api_name, error.message);
-		return COMMAND_REFUSED;
-	}
-	if (strcmp(operation->api_name, "CreateUser") == 0 || strcmp(operation->api_name, "UpdateUser") == 0)
-		warn_of_clash(arguments->request, context->config);
-	if (response != NULL && output_response(globals->output, operation->api_name, response) == -1)
-		result = -1;
+	if (operation_call(context, operation->api_name, arguments->request, &response, &error) == -1)
+		return admin_refused(operation->api_name, &error);
+	add_notes(arguments, context->config);
+	if (response != NULL)
+		result = output_response(format, operation->api_name, response);
 	cJSON_Delete(response);
 	return result == 0 ? COMMAND_OK : COMMAND_FAILED;
 }
 
-/*
- * The store lies in a directory of the configuration's User. What root opened there by name, that user could have made a
- * link to any file of the host; and a store that root made, the agent couldn't open. So from here on this process is that
- * user.
- */
+/* A list, printed page by page. */
 static int
-become_store_user(const struct config *config)
+call_list(const struct operation_context *context, const struct arguments *arguments, enum output_format format)
 {
-	if (identity_become(config->user) == 0)
-		return 0;
-	if (errno == EPERM)
-		fprintf(stderr, "berth admin: User %s: it must be neither root nor of root's group\n", config->user);
-	else if (errno == ENOENT)
-		fprintf(stderr, "berth admin: User %s: /etc/passwd has no such user\n", config->user);
-	else
-		fprintf(stderr, "berth admin: can't become User %s: %s\n", config->user, strerror(errno));
-	return -1;
+	const struct admin_operation *operation = arguments->operation;
+	struct output_list list = { .format = format, .title = operation->api_name, .member = operation->list_member };
+	struct paging paging = { .context = context, .arguments = arguments };
+	struct api_error error = { .code = API_OK };
+	int result = COMMAND_OK, got;
+	cJSON *page;
+
+	while (result == COMMAND_OK && (got = paging_next(&paging, &page, &error)) != 0) {
+		if (got == -1)
+			result = admin_refused(operation->api_name, &error);
+		else if (output_list_page(&list, page) == -1)
+			result = COMMAND_FAILED;
+	}
+	if (result == COMMAND_OK && output_list_end(&list, paging.token) == -1)
+		result = COMMAND_FAILED;
+	output_list_free(&list);
+	paging_free(&paging);
+	return result;
 }
 
 static int
-run(const struct arguments *arguments, const struct config *config, const struct command_globals *globals)
+run(const struct arguments *arguments, const struct config *config, enum output_format format)
 {
 	enum store_mode mode = operation_makes_store(arguments->operation->api_name) ? STORE_CREATE : STORE_WRITE;
-	struct operation_context context = { .config = config };
-	struct api_error error = { .code = API_OK };
+	struct operation_context context = { .config = config, .with_users = arguments->force };
 	int result;
 
-	if (become_store_user(config) == -1)
+	if (local_store_open(ADMIN, config, mode, &context.store) == -1)
 		return COMMAND_FAILED;
-	if (store_open(config->store, mode, &context.store, &error) == -1) {
-		fprintf(stderr, "berth admin: %s\n", error.message);
-		return COMMAND_FAILED;
-	}
-	result = call(&context, arguments, globals);
+	if (arguments->operation->list_member != NULL && !arguments->paging.single)
+		result = call_list(&context, arguments, format);
+	else
+		result = call(&context, arguments, format);
 	store_close(context.store);
 	return result;
 }
 
 static int
+print_skeleton(const struct shape *shape)
+{
+	cJSON *skeleton = skeleton_make(shape);
+	int result;
+
+	if (skeleton == NULL) {
+		fputs("berth admin: no memory\n", stderr);
+		return COMMAND_FAILED;
+	}
+	result = output_response(OUTPUT_JSON, NULL, skeleton);
+	cJSON_Delete(skeleton);
+	return result == 0 ? COMMAND_OK : COMMAND_FAILED;
+}
+
+static int
 run_operation(const struct admin_operation *operation, int argc, char **argv, struct command_globals *globals)
 {
+	const struct shape *shape = shapes_request(operation->api_name);
 	struct config config = { .store = NULL };
 	struct arguments arguments;
 	int result;
@@ -138,15 +165,20 @@ run_operation(const struct admin_operation *operation, int argc, char **argv, st
 		result = output_flush() == 0 ? COMMAND_OK : COMMAND_FAILED;
 		goto out;
 	}
-	if ((result = arguments_missing(&arguments, false)) != COMMAND_OK)
-		goto out;
-	if (config_load(&config, globals->config_file, report_fault, NULL) == -1) {
-		result = COMMAND_FAILED;
+	if (arguments.skeleton) {
+		result = print_skeleton(shape);
 		goto out;
 	}
-	if ((result = default_server_id(&arguments, &config)) != COMMAND_OK)
+	if ((result = arguments_missing(&arguments, false)) != COMMAND_OK)
 		goto out;
-	result = run(&arguments, &config, globals);
+	result = COMMAND_FAILED;
+	if (local_store_config(ADMIN, globals->config_file, &config) == -1)
+		goto out;
+	if ((result = arguments_missing(&arguments, config.server_id == NULL)) != COMMAND_OK ||
+	    (result = default_server_id(&arguments, &config)) != COMMAND_OK ||
+	    (result = request_check(shape, arguments.request)) != COMMAND_OK)
+		goto out;
+	result = run(&arguments, &config, globals->output);
 out:
 	config_free(&config);
 	arguments_free(&arguments);
@@ -171,6 +203,8 @@ admin_command(int argc, char **argv, struct command_globals *globals)
 		usage_admin(stderr);
 		return COMMAND_USAGE;
 	}
+	if (strcmp(argv[first], "find-users") == 0)
+		return find_users_command(argc - first, argv + first, globals);
 	if ((operation = operation_table_find(argv[first])) == NULL) {
 		usage_admin(stderr);
 		fprintf(stderr, "\nberth admin: error: there is no operation \"%s\"\n", argv[first]);

@@ -1,5 +1,5 @@
 /*
- * The command line of one operation.
+ * The command line of one operation, and the request that it makes.
  */
 #ifndef BERTH_ARGUMENTS_H
 #define BERTH_ARGUMENTS_H
@@ -23,6 +23,9 @@ struct arguments {
 	const struct admin_operation *operation;
 	cJSON *request; /* owned; --server-id's default isn't in it yet */
 	bool help;
+	bool skeleton;  /* print what --cli-input-json takes, and call nothing */
+	bool cli_input; /* members came as JSON too */
+	bool force;     /* delete-server: its users as well */
 	struct arguments_paging paging;
 };
 
@@ -33,7 +36,8 @@ int arguments_read(const struct admin_operation *operation, int argc, char **arg
 void arguments_free(struct arguments *arguments);
 
 /* arguments_missing: says on stderr, after the usage, which required flags aren't there; server_id_too: that one as well.
- * Returns COMMAND_OK when none is missing, else COMMAND_USAGE. */
+ * With --cli-input-json no flag is required, and request_check() speaks of members. Returns COMMAND_OK when none is missing,
+ * else COMMAND_USAGE. */
 int arguments_missing(const struct arguments *arguments, bool server_id_too);
 
 #endif

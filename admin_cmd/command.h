@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "admin_cmd/output.h"
+#include "common/model/error.h"
 
 /* The codes of the AWS command line, so that scripts written for it read ours right. */
 enum command_exit {
@@ -16,6 +17,9 @@ enum command_exit {
 	COMMAND_REFUSED = 254, /* the operation was called and refused */
 	COMMAND_FAILED = 255,  /* anything else: the configuration, the store, writing the output */
 };
+
+/* What is said about the one flag of the AWS command line that is left out on purpose. */
+#define COMMAND_NO_QUERY "There is no --query: `--output json | jq` does what it would"
 
 struct command_globals {
 	const char *config_file;
@@ -32,6 +36,10 @@ int command_globals_read(const char *command, int argc, char **argv, bool anywhe
 
 /* The commands: argv[0] is the command's own name. They return the process's exit code. */
 int admin_command(int argc, char **argv, struct command_globals *globals);
+int find_users_command(int argc, char **argv, struct command_globals *globals); /* of `berth admin` */
 int sessions_command(int argc, char **argv, struct command_globals *globals);
+
+/* admin_refused: says on stderr that an operation was refused, as the AWS command line does. Returns COMMAND_REFUSED. */
+int admin_refused(const char *api_name, const struct api_error *error);
 
 #endif

@@ -3,11 +3,12 @@
 
 #include "admin_cmd/command.h"
 
-enum { GLOBAL_CONFIG = 256, GLOBAL_OUTPUT, GLOBAL_HELP, GLOBAL_VERSION };
+enum { GLOBAL_CONFIG = 256, GLOBAL_OUTPUT, GLOBAL_QUERY, GLOBAL_HELP, GLOBAL_VERSION };
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, GLOBAL_CONFIG },
 	{ "output", required_argument, NULL, GLOBAL_OUTPUT },
+	{ "query", required_argument, NULL, GLOBAL_QUERY },
 	{ "help", no_argument, NULL, GLOBAL_HELP },
 	{ "version", no_argument, NULL, GLOBAL_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -32,6 +33,9 @@ command_globals_read(const char *command, int argc, char **argv, bool anywhere, 
 				return -1;
 			}
 			break;
+		case GLOBAL_QUERY:
+			fprintf(stderr, "%s: error: %s\n", command, COMMAND_NO_QUERY);
+			return -1;
 		case GLOBAL_HELP:
 			globals->help = true;
 			break;

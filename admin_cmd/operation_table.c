@@ -1,106 +1,71 @@
 #include "admin_cmd/operation_table.h"
 
+#include <ctype.h>
 #include <string.h>
 
-#define MEMBERS(...) .kind = VALUE_STRUCTURE, .members = (const struct value_member[]){ __VA_ARGS__, { NULL, NULL } }
-#define FLAGS(array) .flags = (array), .flag_count = sizeof(array) / sizeof((array)[0])
-
-static const struct value_shape string = { .kind = VALUE_STRING };
-static const struct value_shape integer = { .kind = VALUE_INTEGER };
-static const struct value_shape strings = { .kind = VALUE_LIST, .item = &string };
-static const struct value_shape integers = { .kind = VALUE_LIST, .item = &integer };
-
-static const struct value_shape tag = { MEMBERS({ "Key", &string }, { "Value", &string }) };
-static const struct value_shape tags = { .kind = VALUE_LIST, .item = &tag };
-
-static const struct value_shape mapping = { MEMBERS({ "Entry", &string }, { "Target", &string }, { "Type", &string }) };
-static const struct value_shape mappings = { .kind = VALUE_LIST, .item = &mapping };
-
-static const struct value_shape posix_profile = { MEMBERS({ "Uid", &integer }, { "Gid", &integer },
-    { "SecondaryGids", &integers }) };
-
-static const struct value_shape endpoint_details = { MEMBERS({ "AddressAllocationIds", &strings }, { "SubnetIds", &strings },
-    { "VpcEndpointId", &string }, { "VpcId", &string }, { "SecurityGroupIds", &strings }) };
-
-static const struct value_shape identity_provider_details = { MEMBERS({ "Url", &string }, { "InvocationRole", &string },
-    { "DirectoryId", &string }, { "Function", &string }, { "SftpAuthenticationMethods", &string }) };
-
-static const struct value_shape protocol_details = { MEMBERS({ "PassiveIp", &string },
-    { "TlsSessionResumptionMode", &string }, { "SetStatOption", &string }, { "As2Transports", &strings }) };
-
-static const struct value_shape workflow = { MEMBERS({ "WorkflowId", &string }, { "ExecutionRole", &string }) };
-static const struct value_shape workflows = { .kind = VALUE_LIST, .item = &workflow };
-static const struct value_shape workflow_details = { MEMBERS({ "OnUpload", &workflows },
-    { "OnPartialUpload", &workflows }) };
-
-static const struct value_shape s3_storage_options = { MEMBERS({ "DirectoryListingOptimization", &string }) };
-
-#define SERVER_ID { "server-id", "ServerId", &string, true, "ID", "default: the configuration's ServerId" }
-#define USER_NAME { "user-name", "UserName", &string, true, "NAME", NULL }
-#define TAGS { "tags", "Tags", &tags, false, "TAG ...", "Key=k,Value=v Key=…, or JSON" }
-#define PAGES \
-	{ "max-results", "MaxResults", &integer, false, "N", "one page, of at most N" }, \
-	{ "next-token", "NextToken", &string, false, "TOKEN", "one page: the one after the page that gave TOKEN" }
-
-#define ROLE(needed) { "role", "Role", &string, needed, "ARN", "arn:aws:iam::000000000000:role/NAME; kept, not used" }
-#define KEY_BODY(needed) \
-	{ "ssh-public-key-body", "SshPublicKeyBody", &string, needed, "KEY", "file://id_ed25519.pub, or the key itself" }
-
-#define USER_VALUES \
-	{ "home-directory", "HomeDirectory", &string, false, "PATH", "where a session lands" }, \
-	{ "home-directory-type", "HomeDirectoryType", &string, false, "PATH|LOGICAL", NULL }, \
-	{ "home-directory-mappings", "HomeDirectoryMappings", &mappings, false, "MAPPING ...", \
-	    "Entry=/,Target=/bucket/path[,Type=FILE], or JSON" }, \
-	{ "posix-profile", "PosixProfile", &posix_profile, false, "PROFILE", "Uid=N,Gid=N[,SecondaryGids=N,N], or JSON" }, \
-	{ "policy", "Policy", &string, false, "JSON", "kept, not enforced" }
-
-static const struct flag create_server[] = {
-	{ "domain", "Domain", &string, false, "S3|EFS", NULL },
-	{ "endpoint-type", "EndpointType", &string, false, "PUBLIC", NULL },
-	{ "identity-provider-type", "IdentityProviderType", &string, false, "SERVICE_MANAGED", NULL },
-	{ "protocols", "Protocols", &strings, false, "SFTP", NULL },
-	{ "security-policy-name", "SecurityPolicyName", &string, false, "NAME", "kept, not used" },
-	{ "logging-role", "LoggingRole", &string, false, "ARN", "kept, not used" },
-	{ "structured-log-destinations", "StructuredLogDestinations", &strings, false, "ARN ...", "kept, not used" },
-	{ "pre-authentication-login-banner", "PreAuthenticationLoginBanner", &string, false, "TEXT", "kept, not shown" },
-	{ "post-authentication-login-banner", "PostAuthenticationLoginBanner", &string, false, "TEXT", "kept, not shown" },
-	TAGS,
-	{ "certificate", "Certificate", &string, false, "ARN", NULL },
-	{ "endpoint-details", "EndpointDetails", &endpoint_details, false, "DETAILS", NULL },
-	{ "host-key", "HostKey", &string, false, "KEY", NULL },
-	{ "identity-provider-details", "IdentityProviderDetails", &identity_provider_details, false, "DETAILS", NULL },
-	{ "protocol-details", "ProtocolDetails", &protocol_details, false, "DETAILS", NULL },
-	{ "workflow-details", "WorkflowDetails", &workflow_details, false, "DETAILS", NULL },
-	{ "s3-storage-options", "S3StorageOptions", &s3_storage_options, false, "OPTIONS", NULL },
-	{ "ip-address-type", "IpAddressType", &string, false, "IPV4|DUALSTACK", NULL },
-};
-static const struct flag describe_server[] = { SERVER_ID };
-static const struct flag list_servers[] = { PAGES };
-/* The required ones first, in aws's order, in which a message about missing ones names them. */
-static const struct flag create_user[] = { ROLE(true), SERVER_ID, USER_NAME, USER_VALUES, KEY_BODY(false), TAGS };
-static const struct flag update_user[] = { SERVER_ID, USER_NAME, ROLE(false), USER_VALUES };
-static const struct flag one_user[] = { SERVER_ID, USER_NAME };
-static const struct flag list_users[] = { SERVER_ID, PAGES };
-static const struct flag import_key[] = { SERVER_ID, KEY_BODY(true), USER_NAME };
-static const struct flag delete_key[] = {
-	SERVER_ID,
-	{ "ssh-public-key-id", "SshPublicKeyId", &string, true, "ID", "as describe-user shows it" },
-	USER_NAME,
-};
-
 const struct admin_operation operation_table[] = {
-	{ "create-server", "CreateServer", "Makes a server, and the store when there is none.", NULL, FLAGS(create_server) },
-	{ "describe-server", "DescribeServer", "Shows a server.", NULL, FLAGS(describe_server) },
-	{ "list-servers", "ListServers", "Lists the store's servers.", "Servers", FLAGS(list_servers) },
-	{ "create-user", "CreateUser", "Makes a user of a server.", NULL, FLAGS(create_user) },
-	{ "update-user", "UpdateUser", "Changes what is given; an empty value takes away.", NULL, FLAGS(update_user) },
-	{ "describe-user", "DescribeUser", "Shows a user.", NULL, FLAGS(one_user) },
-	{ "delete-user", "DeleteUser", "Deletes a user; `berth sessions end` its sessions.", NULL, FLAGS(one_user) },
-	{ "list-users", "ListUsers", "Lists a server's users.", "Users", FLAGS(list_users) },
-	{ "import-ssh-public-key", "ImportSshPublicKey", "Adds a public key to a user.", NULL, FLAGS(import_key) },
-	{ "delete-ssh-public-key", "DeleteSshPublicKey", "Takes a public key from a user.", NULL, FLAGS(delete_key) },
+	{ "create-server", "CreateServer", "Makes a server, and the store when there is none.", NULL },
+	{ "describe-server", "DescribeServer", "Shows a server.", NULL },
+	{ "update-server", "UpdateServer", "Changes what is given.", NULL },
+	{ "delete-server", "DeleteServer", "Deletes a server that has no users.", NULL },
+	{ "start-server", "StartServer", "Lets a server's users log in.", NULL },
+	{ "stop-server", "StopServer", "Lets nobody log in any more; live sessions go on.", NULL },
+	{ "list-servers", "ListServers", "Lists the store's servers.", "Servers" },
+	{ "create-user", "CreateUser", "Makes a user of a server.", NULL },
+	{ "describe-user", "DescribeUser", "Shows a user.", NULL },
+	{ "update-user", "UpdateUser", "Changes what is given; an empty value takes away.", NULL },
+	{ "delete-user", "DeleteUser", "Deletes a user; live sessions go on.", NULL },
+	{ "list-users", "ListUsers", "Lists a server's users.", "Users" },
+	{ "import-ssh-public-key", "ImportSshPublicKey", "Adds a public key to a user.", NULL },
+	{ "delete-ssh-public-key", "DeleteSshPublicKey", "Takes a public key from a user.", NULL },
+	{ "tag-resource", "TagResource", "Adds tags to a user or a server, or replaces their values.", NULL },
+	{ "untag-resource", "UntagResource", "Takes tags from a user or a server.", NULL },
+	{ "list-tags-for-resource", "ListTagsForResource", "Lists a user's or a server's tags.", "Tags" },
+	{ "test-identity-provider", "TestIdentityProvider", "Refused: Berth keeps the users itself.", NULL },
 };
 const size_t operation_table_count = sizeof(operation_table) / sizeof(operation_table[0]);
+
+/* What a host with sshd isn't, whatever the value. */
+#define REFUSED "refused here"
+
+/* A member has the same words wherever it stands. */
+static const struct flag_words words[] = {
+	{ "Arn", "ARN", "as describe-user and describe-server show it" },
+	{ "Certificate", "ARN", REFUSED },
+	{ "Domain", "S3|EFS", "kept, not used" },
+	{ "EndpointDetails", "STRUCTURE", REFUSED },
+	{ "EndpointType", "PUBLIC", "" },
+	{ "HomeDirectory", "PATH", "where a session lands" },
+	{ "HomeDirectoryMappings", "MAPPING ...", "Entry=/,Target=/bucket/path[,Type=FILE], or JSON" },
+	{ "HomeDirectoryType", "PATH|LOGICAL", "" },
+	{ "HostKey", "KEY", REFUSED },
+	{ "IdentityProviderDetails", "STRUCTURE", REFUSED },
+	{ "IdentityProviderType", "SERVICE_MANAGED", "" },
+	{ "IpAddressType", "IPV4|DUALSTACK", REFUSED },
+	{ "LoggingRole", "ARN", "kept, not used" },
+	{ "MaxResults", "N", "one page, of at most N" },
+	{ "NextToken", "TOKEN", "one page: the one after the page that gave TOKEN" },
+	{ "Policy", "JSON", "kept, not enforced" },
+	{ "PosixProfile", "PROFILE", "Uid=N,Gid=N[,SecondaryGids=N,N], or JSON" },
+	{ "PostAuthenticationLoginBanner", "TEXT", "kept, not shown" },
+	{ "PreAuthenticationLoginBanner", "TEXT", "kept, not shown" },
+	{ "ProtocolDetails", "STRUCTURE", REFUSED },
+	{ "Protocols", "SFTP", "" },
+	{ "Role", "ARN", "arn:aws:iam::000000000000:role/NAME; kept, not used" },
+	{ "S3StorageOptions", "STRUCTURE", REFUSED },
+	{ "SecurityPolicyName", "NAME", "kept, not used" },
+	{ "ServerId", "ID", "default: the configuration's ServerId" },
+	{ "ServerProtocol", "SFTP", "" },
+	{ "SourceIp", "ADDRESS", "" },
+	{ "SshPublicKeyBody", "KEY", "file://id_ed25519.pub, or the key itself" },
+	{ "SshPublicKeyId", "ID", "as describe-user shows it" },
+	{ "StructuredLogDestinations", "ARN ...", "kept, not used" },
+	{ "TagKeys", "KEY ...", "" },
+	{ "Tags", "TAG ...", "Key=k,Value=v Key=…, or JSON" },
+	{ "UserName", "NAME", "" },
+	{ "UserPassword", "PASSWORD", "" },
+	{ "WorkflowDetails", "STRUCTURE", REFUSED },
+};
 
 const struct admin_operation *
 operation_table_find(const char *name)
@@ -110,4 +75,43 @@ operation_table_find(const char *name)
 			return &operation_table[i];
 	}
 	return NULL;
+}
+
+const struct shape_member *
+operation_members(const struct admin_operation *operation)
+{
+	return shapes_request(operation->api_name)->members;
+}
+
+bool
+operation_takes_force(const struct admin_operation *operation)
+{
+	return strcmp(operation->api_name, "DeleteServer") == 0;
+}
+
+/* A word begins at a capital that follows a small letter or a digit, or that a small letter follows. */
+void
+flag_name(const char *member, char name[FLAG_NAME_SIZE])
+{
+	size_t used = 0;
+
+	for (const char *at = member; *at != '\0' && used + 2 < FLAG_NAME_SIZE; at++) {
+		if (at > member && isupper((unsigned char)*at) &&
+		    (!isupper((unsigned char)at[-1]) || islower((unsigned char)at[1])))
+			name[used++] = '-';
+		name[used++] = (char)tolower((unsigned char)*at);
+	}
+	name[used] = '\0';
+}
+
+const struct flag_words *
+flag_words(const char *member)
+{
+	static const struct flag_words unknown = { NULL, "VALUE", "" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i].member, member) == 0)
+			return &words[i];
+	}
+	return &unknown;
 }

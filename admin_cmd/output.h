@@ -34,6 +34,11 @@ int output_json(FILE *stream, const cJSON *item);
 int output_text(FILE *stream, const cJSON *item);
 int output_table(FILE *stream, const char *title, const cJSON *item);
 
+/* Parts of JSON, for who prints the rest: a member of the outermost object, and an item of a list that is such a member,
+ * each on a line of its own. */
+int output_json_member(FILE *stream, const cJSON *member);
+int output_json_listed(FILE *stream, const cJSON *item);
+
 /* output_flush: whether all that was printed on stdout got there: 0, or -1 after saying on stderr that it didn't. */
 int output_flush(void);
 

@@ -58,6 +58,20 @@ json_scalar(FILE *stream, const cJSON *item)
 	return 0;
 }
 
+static int json_item(FILE *stream, const cJSON *item, int depth);
+
+/* On a line of its own, with its name when it is a member. */
+static int
+json_child(FILE *stream, const cJSON *child, bool named, int depth)
+{
+	fprintf(stream, "\n%*s", 4 * depth, "");
+	if (named) {
+		json_string(stream, child->string);
+		fputs(": ", stream);
+	}
+	return json_item(stream, child, depth);
+}
+
 static int
 json_item(FILE *stream, const cJSON *item, int depth)
 {
@@ -71,12 +85,7 @@ json_item(FILE *stream, const cJSON *item, int depth)
 	}
 	fputc(object ? '{' : '[', stream);
 	for (const cJSON *child = item->child; child != NULL; child = child->next) {
-		fprintf(stream, "\n%*s", 4 * (depth + 1), "");
-		if (object) {
-			json_string(stream, child->string);
-			fputs(": ", stream);
-		}
-		if (json_item(stream, child, depth + 1) == -1)
+		if (json_child(stream, child, object, depth + 1) == -1)
 			return -1;
 		if (child->next != NULL)
 			fputc(',', stream);
@@ -92,4 +101,16 @@ output_json(FILE *stream, const cJSON *item)
 
 	fputc('\n', stream);
 	return result;
+}
+
+int
+output_json_member(FILE *stream, const cJSON *member)
+{
+	return json_child(stream, member, true, 1);
+}
+
+int
+output_json_listed(FILE *stream, const cJSON *item)
+{
+	return json_child(stream, item, false, 2);
 }

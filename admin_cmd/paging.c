@@ -1,6 +1,8 @@
 #include "admin_cmd/paging.h"
 
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The most that a request may ask for: the API's own limit for MaxResults. */
 #define PAGE_MAX 1000
@@ -15,88 +17,57 @@ set_member(cJSON *request, const char *name, cJSON *value, struct api_error *err
 	return api_fail_memory(error);
 }
 
-/* Puts the earlier pages' items before this page's own. */
-static int
-join(cJSON *earlier, cJSON *page, const char *member, struct api_error *error)
-{
-	cJSON *items = cJSON_DetachItemFromObjectCaseSensitive(earlier, member);
-	cJSON *later = cJSON_GetObjectItemCaseSensitive(page, member);
-	cJSON *item;
-	int result = 0;
-
-	while (result == 0 && items != NULL && later != NULL && later->child != NULL) {
-		item = cJSON_DetachItemViaPointer(later, later->child);
-		if (!cJSON_AddItemToArray(items, item)) {
-			cJSON_Delete(item);
-			result = api_fail_memory(error);
-		}
-	}
-	if (items != NULL && (later == NULL || !cJSON_ReplaceItemInObjectCaseSensitive(page, member, items))) {
-		cJSON_Delete(items);
-		result = api_fail_memory(error);
-	}
-	return result;
-}
-
-/* How many the next page may hold; 0: as many as the operation likes. */
+/* How many the next page may hold; 0: as many as the operation likes. A page never holds more than are wanted, so that what
+ * comes after --max-items begins with a page, wherever others come and go meanwhile. */
 static double
-page_limit(const struct arguments_paging *paging, double have)
+page_limit(const struct arguments_paging *wanted, double have)
 {
-	double limit = paging->page_size;
+	double limit = wanted->page_size;
 
-	if (paging->max_items > 0 && (limit <= 0 || paging->max_items - have < limit))
-		limit = paging->max_items - have < PAGE_MAX ? paging->max_items - have : PAGE_MAX;
+	if (wanted->max_items > 0 && (limit <= 0 || wanted->max_items - have < limit))
+		limit = wanted->max_items - have < PAGE_MAX ? wanted->max_items - have : PAGE_MAX;
 	return limit;
 }
 
 static int
-ask_page(const struct operation_context *context, const struct arguments *arguments, double have, const char *token,
-    cJSON **page, struct api_error *error)
+keep_token(struct paging *paging, const cJSON *page, struct api_error *error)
 {
-	double limit = page_limit(&arguments->paging, have);
+	const char *token = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(page, "NextToken"));
 
-	if (limit > 0 && set_member(arguments->request, "MaxResults", cJSON_CreateNumber(limit), error) == -1)
-		return -1;
-	if (token != NULL && set_member(arguments->request, "NextToken", cJSON_CreateString(token), error) == -1)
-		return -1;
-	return operation_call(context, arguments->operation->api_name, arguments->request, page, error);
-}
-
-/* Whether the user asked for one page, in the API's own terms or in ours. */
-static int
-is_single(const struct arguments *arguments)
-{
-	return arguments->paging.single || cJSON_GetObjectItemCaseSensitive(arguments->request, "MaxResults") != NULL ||
-	    cJSON_GetObjectItemCaseSensitive(arguments->request, "NextToken") != NULL;
+	free(paging->token);
+	paging->token = NULL;
+	if (token == NULL || (paging->token = strdup(token)) != NULL)
+		return 0;
+	return api_fail_memory(error);
 }
 
 int
-paging_call(const struct operation_context *context, const struct arguments *arguments, cJSON **response,
-    struct api_error *error)
+paging_next(struct paging *paging, cJSON **page, struct api_error *error)
 {
-	const char *member = arguments->operation->list_member, *token = arguments->paging.starting_token;
-	int single = is_single(arguments), result;
-	cJSON *earlier = NULL, *page = NULL;
-	double have = 0;
+	const struct admin_operation *operation = paging->arguments->operation;
+	const struct arguments_paging *wanted = &paging->arguments->paging;
+	const char *token = paging->begun ? paging->token : wanted->starting_token;
+	double limit = page_limit(wanted, paging->have);
+	cJSON *request = paging->arguments->request;
 
-	*response = NULL;
-	do {
-		page = NULL;
-		if ((result = ask_page(context, arguments, have, token, &page, error)) == -1)
-			break;
-		have += cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(page, member));
-		if (earlier != NULL && (result = join(earlier, page, member, error)) == -1)
-			break;
-		cJSON_Delete(earlier);
-		earlier = page;
-		token = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(page, "NextToken"));
-	} while (!single && token != NULL && (arguments->paging.max_items <= 0 || have < arguments->paging.max_items));
-	if (result == 0) {
-		*response = page;
+	if (paging->begun && (token == NULL || (wanted->max_items > 0 && paging->have >= wanted->max_items)))
 		return 0;
-	}
-	if (page != earlier)
-		cJSON_Delete(page);
-	cJSON_Delete(earlier);
+	paging->begun = true;
+	if (limit > 0 && set_member(request, "MaxResults", cJSON_CreateNumber(limit), error) == -1)
+		return -1;
+	if (token != NULL && set_member(request, "NextToken", cJSON_CreateString(token), error) == -1)
+		return -1;
+	if (operation_call(paging->context, operation->api_name, request, page, error) == -1)
+		return -1;
+	paging->have += cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(*page, operation->list_member));
+	if (keep_token(paging, *page, error) == 0)
+		return 1;
+	cJSON_Delete(*page);
 	return -1;
+}
+
+void
+paging_free(struct paging *paging)
+{
+	free(paging->token);
 }

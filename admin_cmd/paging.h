@@ -7,8 +7,17 @@
 #include "admin_cmd/arguments.h"
 #include "common/model/operations.h"
 
-/* paging_call: operation_call() for all the pages that the arguments ask for, as one response. */
-int paging_call(const struct operation_context *context, const struct arguments *arguments, cJSON **response,
-    struct api_error *error);
+struct paging {
+	const struct operation_context *context;
+	const struct arguments *arguments;
+	double have; /* items of the pages so far */
+	char *token; /* what the last page goes on from; NULL: it was the last one, or there was none yet */
+	bool begun;
+};
+
+/* paging_next: the next page that the arguments ask for, which the caller frees. Returns 1, 0 when there is none (token then
+ * says where somebody could go on), or -1 with *error. */
+int paging_next(struct paging *paging, cJSON **page, struct api_error *error);
+void paging_free(struct paging *paging);
 
 #endif

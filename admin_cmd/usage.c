@@ -11,7 +11,7 @@
 static void
 print_line(FILE *stream, const char *flag, const char *note)
 {
-	if (note == NULL)
+	if (note[0] == '\0')
 		fprintf(stream, "  %s\n", flag);
 	else if (strlen(flag) < FLAG_WIDTH)
 		fprintf(stream, "  %-*s %s\n", FLAG_WIDTH, flag, note);
@@ -20,12 +20,14 @@ print_line(FILE *stream, const char *flag, const char *note)
 }
 
 static void
-print_flag(FILE *stream, const struct flag *flag)
+print_member(FILE *stream, const struct shape_member *member)
 {
-	char text[128];
+	const struct flag_words *words = flag_words(member->name);
+	char name[FLAG_NAME_SIZE], text[2 * FLAG_NAME_SIZE];
 
-	snprintf(text, sizeof(text), "--%s %s", flag->name, flag->value);
-	print_line(stream, text, flag->note);
+	flag_name(member->name, name);
+	snprintf(text, sizeof(text), "--%s %s", name, words->value);
+	print_line(stream, text, words->note);
 }
 
 static void
@@ -47,20 +49,26 @@ print_paging(FILE *stream)
 void
 usage_operation(FILE *stream, const struct admin_operation *operation)
 {
-	fprintf(stream, "usage: berth admin %s", operation->name);
-	for (size_t i = 0; i < operation->flag_count; i++) {
-		const struct flag *flag = &operation->flags[i];
+	const struct shape_member *members = operation_members(operation), *member;
+	char name[FLAG_NAME_SIZE];
 
-		if (flag->required && strcmp(flag->name, "server-id") != 0)
-			fprintf(stream, " --%s %s", flag->name, flag->value);
+	fprintf(stream, "usage: berth admin %s", operation->name);
+	for (member = members; member->name != NULL; member++) {
+		flag_name(member->name, name);
+		if (member->required && strcmp(member->name, "ServerId") != 0)
+			fprintf(stream, " --%s %s", name, flag_words(member->name)->value);
 	}
 	fprintf(stream, " [FLAG ...]\n\n%s\n\n", operation->summary);
-	for (size_t i = 0; i < operation->flag_count; i++)
-		print_flag(stream, &operation->flags[i]);
+	for (member = members; member->name != NULL; member++)
+		print_member(stream, member);
+	if (operation_takes_force(operation))
+		print_line(stream, "--force", "its users too");
 	if (operation->list_member != NULL)
 		print_paging(stream);
+	print_line(stream, "--cli-input-json JSON", "members that no flag gives");
+	print_line(stream, "--generate-cli-skeleton", "print what --cli-input-json takes, and do nothing");
 	print_common(stream);
-	fputs("\nA value may be file://PATH: what stands in that file.\n", stream);
+	fputs("\nA value may be file://PATH: what stands in that file.\n" COMMAND_NO_QUERY ".\n", stream);
 }
 
 void
@@ -69,9 +77,9 @@ usage_admin(FILE *stream)
 	fputs("usage: berth admin OPERATION [FLAG ...]\n\n", stream);
 	for (size_t i = 0; i < operation_table_count; i++)
 		fprintf(stream, "  %-23s %s\n", operation_table[i].name, operation_table[i].summary);
-	fputs("\n", stream);
+	fprintf(stream, "  %-23s %s\n\n", "find-users", "Lists the users who have some tags; Berth's own.");
 	print_common(stream);
-	fputs("\n`berth admin OPERATION help` lists an operation's flags.\n", stream);
+	fputs("\n`berth admin OPERATION help` lists an operation's flags.\n" COMMAND_NO_QUERY ".\n", stream);
 }
 
 int

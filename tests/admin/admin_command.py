@@ -3,15 +3,38 @@
 Nothing here needs the host's files: the configuration is named with --config, the store lies in a temporary directory. As
 root, the store belongs to nobody, since `berth` refuses to open one as root.
 """
+import contextlib
 import json
 import os
 import pathlib
 import pwd
+import re
+import shutil
 import subprocess
+import tempfile
 
 BERTH = pathlib.Path(__file__).resolve().parents[2] / "build" / "berth"
 ROLE = "arn:aws:iam::000000000000:role/sftp"
 STORE_USER = "nobody"
+OPERATIONS = ["CreateServer", "DescribeServer", "UpdateServer", "DeleteServer", "StartServer", "StopServer", "ListServers",
+              "CreateUser", "DescribeUser", "UpdateUser", "DeleteUser", "ListUsers", "ImportSshPublicKey",
+              "DeleteSshPublicKey", "TagResource", "UntagResource", "ListTagsForResource", "TestIdentityProvider"]
+
+
+def command_name(operation):
+    """create-user for CreateUser."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", operation).lower()
+
+
+@contextlib.contextmanager
+def new_admin():
+    """An Admin whose store isn't there yet."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="berth-admin-"))
+    directory.chmod(0o711)  # the store's user has to get through
+    try:
+        yield Admin(directory)
+    finally:
+        shutil.rmtree(directory)
 
 
 class Admin:
@@ -29,14 +52,18 @@ class Admin:
         self.server_id = None
         self.configure()
 
+    def make_server(self):
+        self.server_id = self.ok("create-server")["ServerId"]
+        self.configure()
+
     def configure(self, *lines):
         server = [f"ServerId {self.server_id}"] if self.server_id else []
         text = [f"User {STORE_USER}", f"Store sqlite:{self.store}", *server, *lines]
         self.config.write_text("\n".join(text) + "\n")
 
-    def berth(self, *words, **options):
+    def berth(self, *words, timezone="UTC", **options):
         return subprocess.run([BERTH, *words], text=True, capture_output=True, timeout=60, check=False,
-                              env={**os.environ, "TZ": "UTC"}, **options)
+                              env={**os.environ, "TZ": timezone}, **options)
 
     def run(self, operation, *words, **options):
         return self.berth("admin", operation, "--config", self.config, *words, **options)

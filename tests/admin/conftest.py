@@ -1,27 +1,21 @@
-import pathlib
-import shutil
 import subprocess
-import tempfile
 
 import pytest
 
-from admin_command import Admin
+from admin_command import new_admin
 
 
 @pytest.fixture
 def empty():
     """No store yet."""
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="berth-admin-"))
-    directory.chmod(0o711)  # the store's user has to get through
-    yield Admin(directory)
-    shutil.rmtree(directory)
+    with new_admin() as admin:
+        yield admin
 
 
 @pytest.fixture
 def admin(empty):
     """A store with one server, which the configuration names."""
-    empty.server_id = empty.ok("create-server")["ServerId"]
-    empty.configure()
+    empty.make_server()
     return empty
 
 

@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
-from admin_command import BERTH, ROLE
+from admin_command import BERTH, OPERATIONS, ROLE, command_name
 
-OPERATIONS = ["create-server", "describe-server", "list-servers",
-              "create-user", "update-user", "describe-user", "delete-user",
-              "list-users", "import-ssh-public-key", "delete-ssh-public-key"]
+COMMANDS = [command_name(operation) for operation in OPERATIONS]
+WITHOUT_USER_NAME = {command for command in COMMANDS
+                     if "server" in command or "resource" in command or command == "list-users"}
 
 
 def create(*words):
@@ -39,15 +39,15 @@ def test_missing_server_id(admin):
     (["--user-name", "--server-id"], "argument --user-name: expected one argument"),
     (["--output", "yaml"], 'argument --output: "yaml" is none of json, text, table'),
 ])
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", COMMANDS)
 def test_wrong_flags(admin, operation, words, problem):
     message = admin.wrong(operation, *words)
     assert message.startswith(f"usage: berth admin {operation}")
-    if operation not in ("create-server", "list-servers", "describe-server", "list-users") or "user-name" not in words[0]:
+    if operation not in WITHOUT_USER_NAME or "user-name" not in words[0]:
         assert f"berth admin {operation}: error: {problem}" in message
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", COMMANDS)
 @pytest.mark.parametrize("word", ["help", "--help"])
 def test_help_of_an_operation(admin, operation, word):
     done = admin.berth("admin", operation, word)
@@ -161,7 +161,7 @@ def test_wrong_values(admin, words, problem):
 
 
 def test_wrong_types_in_json_are_the_operations(admin):
-    for profile in '{"Uid": "5001", "Gid": 5001}', '{"Uid": 5001.5, "Gid": 5001}', '{"Gid": 5001}':
+    for profile in '{"Uid": "5001", "Gid": 5001}', '{"Uid": 5001.5, "Gid": 5001}', '{"Uid": {}, "Gid": []}':
         admin.refused(*create("--posix-profile", profile))
 
 

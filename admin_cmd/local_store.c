@@ -1,0 +1,51 @@
+#include "admin_cmd/local_store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/host/identity.h"
+
+static void
+report_fault(void *context, const char *fault)
+{
+	fprintf(stderr, "%s: %s\n", *(const char *const *)context, fault);
+}
+
+int
+local_store_config(const char *command, const char *file, struct config *config)
+{
+	return config_load(config, file, report_fault, &command);
+}
+
+/*
+ * The store lies in a directory of the configuration's User. What root opened there by name, that user could have made a
+ * link to any file of the host; and a store that root made, the agent couldn't open. So from here on this process is that
+ * user.
+ */
+static int
+become_store_user(const char *command, const struct config *config)
+{
+	if (identity_become(config->user) == 0)
+		return 0;
+	if (errno == EPERM)
+		fprintf(stderr, "%s: User %s: it must be neither root nor of root's group\n", command, config->user);
+	else if (errno == ENOENT)
+		fprintf(stderr, "%s: User %s: /etc/passwd has no such user\n", command, config->user);
+	else
+		fprintf(stderr, "%s: can't become User %s: %s\n", command, config->user, strerror(errno));
+	return -1;
+}
+
+int
+local_store_open(const char *command, const struct config *config, enum store_mode mode, struct store **store)
+{
+	struct api_error error = { .code = API_OK };
+
+	if (become_store_user(command, config) == -1)
+		return -1;
+	if (store_open(config->store, mode, store, &error) == 0)
+		return 0;
+	fprintf(stderr, "%s: %s\n", command, error.message);
+	return -1;
+}
