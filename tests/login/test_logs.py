@@ -68,18 +68,14 @@ def test_a_refusal_writes_one_line_with_its_reason(host, alice):
     assert "not a directory" in lines[0], lines[0]
 
 
-def test_an_offline_server_is_named_as_the_reason(host, alice):
-    def set_state(state):
-        with host.database() as database:
-            database.execute("update servers set state = ?", (state,))
-
-    set_state("OFFLINE")
+def test_a_stopped_server_admits_nobody_and_is_named_as_the_reason(host, alice):
+    host.admin("stop-server")
     try:
         assert not host.sftp("alice", alice).ok
         assert host.wait_log("pam_berth.*refused user=alice.*OFFLINE")
         assert len(session_lines(host, "alice")) == 1
     finally:
-        set_state("ONLINE")
+        host.admin("start-server")
     assert host.sftp("alice", alice).ok
 
 
