@@ -115,13 +115,16 @@ def row_million(bench):
            "target": MEMORY_TARGET_MIB * 1024, "met": resident <= MEMORY_TARGET_MIB * 1024}
 
 
-def row_describe(bench):
-    workers = [Worker(*ONE_CPU, BENCH / "describe_time", 200, "sqlite:%s" % site.database, site.server, PREFIX, site.count)
-               for site in (bench.site(1000000), bench.site(1000))]
-    yield compared("describe-user, 1,000,000 users", "1,000 users", 1.2, take_turns("describe-user", workers, 200))
-    site = bench.site(1000000)
+def row_store(bench):
+    """The library's own calls, without a command or an agent around them."""
+    sites = (bench.site(1000000), bench.site(1000))
+    for what, call, batch in (("describe-user", "describe", 200), ("list-users, a page of 100", "list", 10),
+                              ("user by uid", "uid", 200), ("100 users by tag", "tag", 10)):
+        workers = [Worker(*ONE_CPU, BENCH / "store_time", batch, call, "sqlite:%s" % site.database, site.server, PREFIX,
+                          site.count) for site in sites]
+        yield compared(what + ", 1,000,000 users", "1,000 users", 1.2, take_turns(what, workers, 200))
     yield {"what": "store, a user with one key", "against": "", "unit": "bytes",
-           "value": site.database.stat().st_size / site.count, "target": None, "met": None}
+           "value": sites[0].database.stat().st_size / sites[0].count, "target": None, "met": None}
 
 
 def row_login(bench):
@@ -166,7 +169,7 @@ def row_view(bench):
                        take_turns("view, %d mappings" % count, workers, rounds))
 
 
-ROWS = {"keys": row_keys, "lookup": row_lookup, "getpwnam": row_getpwnam, "million": row_million, "describe": row_describe, "login": row_login,
+ROWS = {"keys": row_keys, "lookup": row_lookup, "getpwnam": row_getpwnam, "million": row_million, "store": row_store, "login": row_login,
         "local": row_local, "view": row_view}
 
 

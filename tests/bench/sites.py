@@ -111,6 +111,8 @@ INSERT INTO ssh_keys (user_key, position, key_id, type, base64, body, date_impor
     FROM users AS copy, ssh_keys JOIN users AS template ON template.user_key = ssh_keys.user_key
     WHERE template.user_name = 'template' AND copy.user_name <> 'template';
 DELETE FROM users WHERE user_name = 'template';
+INSERT INTO user_tags (user_key, position, key, value)
+    SELECT user_key, 0, 'team', 'rare' FROM users WHERE uid %% (max(%(count)d, 100) / 100) = 0;
 COMMIT;
 """
 
