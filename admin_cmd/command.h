@@ -12,6 +12,7 @@
 /* The codes of the AWS command line, so that scripts written for it read ours right. */
 enum command_exit {
 	COMMAND_OK = 0,
+	COMMAND_SOME_REFUSED = 1, /* import, export: not every line or user */
 	COMMAND_UNMATCHED = 1, /* sessions: no session fits, or one can't be listed or ended */
 	COMMAND_USAGE = 252,   /* wrong flags or values; nothing was called */
 	COMMAND_REFUSED = 254, /* the operation was called and refused */
@@ -38,6 +39,8 @@ int command_globals_read(const char *command, int argc, char **argv, bool anywhe
 int admin_command(int argc, char **argv, struct command_globals *globals);
 int find_users_command(int argc, char **argv, struct command_globals *globals); /* of `berth admin` */
 int sessions_command(int argc, char **argv, struct command_globals *globals);
+int export_command(int argc, char **argv, struct command_globals *globals);
+int import_command(int argc, char **argv, struct command_globals *globals);
 
 /* admin_refused: says on stderr that an operation was refused, as the AWS command line does. Returns COMMAND_REFUSED. */
 int admin_refused(const char *api_name, const struct api_error *error);

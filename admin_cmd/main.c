@@ -13,6 +13,8 @@ static const struct {
 } commands[] = {
 	{ "admin", admin_command },
 	{ "sessions", sessions_command },
+	{ "export", export_command },
+	{ "import", import_command },
 };
 
 static const char usage[] =
@@ -21,6 +23,8 @@ static const char usage[] =
     "  admin OPERATION           servers and users; `berth admin help` lists the operations\n"
     "  sessions [list]           the live sessions of this host\n"
     "  sessions end USER|ID ...  end a user's sessions, or one\n"
+    "  export                    all users of a server, one line of JSON each\n"
+    "  import [FILE]             users from such lines, a passwd file, or the users.conf of atmoz/sftp\n"
     "  version                   print the version\n"
     "  help                      print this\n"
     "\n"

@@ -32,6 +32,8 @@ skeleton_make(const struct shape *shape)
 		for (const struct shape_member *member = shape->members; member->name != NULL; member++)
 			object = with_child(object, member->name, member->shape);
 		return object;
+	case SHAPE_TIME: /* of no request */
+		break;
 	}
 	return NULL;
 }

@@ -1,7 +1,6 @@
 /* Users and their keys. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/model/keys.h"
 #include "common/model/operation.h"
@@ -9,15 +8,7 @@
 #include "common/model/patterns.h"
 #include "common/model/record_json.h"
 #include "common/model/rules.h"
-
-static double
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_REALTIME, &time);
-	return (double)time.tv_sec + (double)(time.tv_nsec / 1000000) / 1000;
-}
+#include "common/model/timestamp.h"
 
 static int
 read_key(const struct operation_context *context, const char *body, struct ssh_key *key, struct api_error *error)
@@ -28,7 +19,7 @@ read_key(const struct operation_context *context, const char *body, struct ssh_k
 		record_free_key(key);
 		return -1;
 	}
-	key->imported = now();
+	key->imported = timestamp_now();
 	return 0;
 }
 

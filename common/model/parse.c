@@ -11,6 +11,7 @@
 struct scanner {
 	char *start, *at, *end;
 	const char *problem; /* NULL while all is well */
+	bool time;           /* the next value is a timestamp's */
 };
 
 static bool scan_value(struct scanner *scanner, int depth);
@@ -86,7 +87,7 @@ skip_digits(struct scanner *scanner)
 
 /*
  * cJSON keeps a number's value and not how it was written, and every number of a request must be written as an integer. What
- * isn't (6001.0, 6e3, 1e30) is overwritten with 0.5, which no integer member takes.
+ * isn't (6001.0, 6e3, 1e30) is overwritten with 0.5, which no integer member takes. A timestamp may have a fraction.
  */
 static bool
 scan_number(struct scanner *scanner)
@@ -113,7 +114,7 @@ scan_number(struct scanner *scanner)
 		if (skip_digits(scanner) == 0)
 			return problem(scanner, "a number that isn't written as JSON's");
 	}
-	if (!integer) {
+	if (!integer && !scanner->time) {
 		memset(from, ' ', (size_t)(scanner->at - from));
 		memcpy(from, "0.5", 3);
 	}
@@ -131,10 +132,21 @@ scan_word(struct scanner *scanner, const char *word)
 	return true;
 }
 
+/* Whether a member's name, in its quotes, is that of the one member that holds a timestamp. */
+static bool
+names_time(const char *name, const char *end)
+{
+	static const char NAME[] = "\"DateImported\"";
+
+	return (size_t)(end - name) == sizeof(NAME) - 1 && memcmp(name, NAME, sizeof(NAME) - 1) == 0;
+}
+
 /* An object (closing is '}') or an array. */
 static bool
 scan_members(struct scanner *scanner, char closing, int depth)
 {
+	char *name;
+
 	scanner->at++;
 	if (peek(scanner) == closing) {
 		scanner->at++;
@@ -144,14 +156,17 @@ scan_members(struct scanner *scanner, char closing, int depth)
 		if (closing == '}') {
 			if (peek(scanner) != '"')
 				return problem(scanner, "a member without a name in quotes");
+			name = scanner->at;
 			if (!scan_string(scanner))
 				return false;
+			scanner->time = names_time(name, scanner->at);
 			if (peek(scanner) != ':')
 				return problem(scanner, "a member's name without a colon");
 			scanner->at++;
 		}
 		if (!scan_value(scanner, depth))
 			return false;
+		scanner->time = false;
 		if (peek(scanner) == closing)
 			break;
 		if (peek(scanner) != ',')

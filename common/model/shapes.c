@@ -8,6 +8,7 @@
 #include "common/model/keys.h"
 #include "common/model/patterns.h"
 #include "common/model/text.h"
+#include "common/model/timestamp.h"
 
 #define STRING(least, most)                 { .kind = SHAPE_STRING, .min = (least), .max = (most) }
 #define MATCHING(least, most, text, function) \
@@ -236,6 +237,35 @@ static const struct shape TEST_IDENTITY_PROVIDER = STRUCTURE(
     { "UserName", &USER_NAME, REQUIRED },
     { "UserPassword", &USER_PASSWORD, OPTIONAL });
 
+/* A line of an import. The service leaves out no list of DescribedUser because it is empty. */
+static const struct shape DATE_IMPORTED = { .kind = SHAPE_TIME };
+static const struct shape LINE_KEY = STRUCTURE(
+    { "DateImported", &DATE_IMPORTED, OPTIONAL },
+    { "SshPublicKeyBody", &SSH_PUBLIC_KEY_BODY, REQUIRED },
+    { "SshPublicKeyId", &SSH_PUBLIC_KEY_ID, OPTIONAL });
+static const struct shape LINE_KEYS = LIST(LINE_KEY, 0, 50);
+static const struct shape LINE_MAPPINGS = LIST(HOME_DIRECTORY_MAP_ENTRY, 0, 50000);
+static const struct shape LINE_TAGS = LIST(TAG, 0, 50);
+
+static const struct shape USER_LINE = {
+	.kind = SHAPE_STRUCTURE,
+	.closed = true,
+	.members = (const struct shape_member[]){
+	    { "Arn", &ANY_STRING, OPTIONAL },
+	    { "HomeDirectory", &HOME_DIRECTORY, OPTIONAL },
+	    { "HomeDirectoryMappings", &LINE_MAPPINGS, OPTIONAL },
+	    { "HomeDirectoryType", &HOME_DIRECTORY_TYPE, OPTIONAL },
+	    { "Policy", &POLICY, OPTIONAL },
+	    { "PosixProfile", &POSIX_PROFILE, OPTIONAL },
+	    { "Role", &ROLE, REQUIRED },
+	    { "ServerId", &ANY_STRING, OPTIONAL },
+	    { "SshPublicKeys", &LINE_KEYS, OPTIONAL },
+	    { "Tags", &LINE_TAGS, OPTIONAL },
+	    { "UserName", &USER_NAME, REQUIRED },
+	    { NULL, NULL, false },
+	},
+};
+
 static const struct {
 	const char *operation;
 	const struct shape *shape;
@@ -271,6 +301,12 @@ shapes_request(const char *operation)
 	return NULL;
 }
 
+const struct shape *
+shapes_user_line(void)
+{
+	return &USER_LINE;
+}
+
 /* Where the walk is, and what it has found: all faults are counted, and listed as long as the message has room. */
 struct walk {
 	char path[256];
@@ -280,6 +316,7 @@ struct walk {
 	size_t list_length;
 	bool full; /* one had no room: those after it would hide the gap */
 	const char *sole; /* the words of a fault that stands without the list's when it is the only one */
+	bool closed;
 };
 
 static void check_value(struct walk *walk, const struct shape *shape, const cJSON *value);
@@ -317,7 +354,7 @@ enter(struct walk *walk, const char *name, size_t index)
 		length = snprintf(walk->path + before, room, ".%zu.member", index + 1);
 	else
 		length = snprintf(walk->path + before, room, "%s%c%s", before == 0 ? "" : ".",
-		    tolower((unsigned char)name[0]), name + 1);
+		    tolower((unsigned char)name[0]), name[0] == '\0' ? "" : name + 1);
 	if (length > 0 && (size_t)length < room)
 		walk->path_length += (size_t)length;
 	return before;
@@ -427,6 +464,34 @@ check_list(struct walk *walk, const struct shape *shape, const cJSON *value)
 }
 
 static void
+check_time(struct walk *walk, const cJSON *value)
+{
+	double seconds;
+
+	if (!timestamp_read(value, &seconds))
+		add_fault(walk, "", "Member must be a timestamp, in seconds since 1970 or as YYYY-MM-DDTHH:MM:SS+HH:MM");
+}
+
+static void
+check_unknown(struct walk *walk, const struct shape *shape, const cJSON *value)
+{
+	const struct shape_member *member;
+	const cJSON *given;
+	size_t before;
+
+	cJSON_ArrayForEach(given, value) {
+		for (member = shape->members; member->name != NULL; member++)
+			if (strcmp(member->name, given->string) == 0)
+				break;
+		if (member->name != NULL)
+			continue;
+		before = enter(walk, given->string, 0);
+		add_fault(walk, "", "Member must be one that is known here, which \"%.100s\" is not", given->string);
+		leave(walk, before);
+	}
+}
+
+static void
 check_structure(struct walk *walk, const struct shape *shape, const cJSON *value)
 {
 	const struct shape_member *member;
@@ -446,6 +511,8 @@ check_structure(struct walk *walk, const struct shape *shape, const cJSON *value
 			add_fault(walk, "null ", "Member must not be null");
 		leave(walk, before);
 	}
+	if (walk->closed)
+		check_unknown(walk, shape, value);
 }
 
 static void
@@ -464,13 +531,16 @@ check_value(struct walk *walk, const struct shape *shape, const cJSON *value)
 	case SHAPE_STRUCTURE:
 		check_structure(walk, shape, value);
 		break;
+	case SHAPE_TIME:
+		check_time(walk, value);
+		break;
 	}
 }
 
 int
 shapes_check(const struct shape *shape, const cJSON *request, struct api_error *error)
 {
-	struct walk walk = { 0 };
+	struct walk walk = { .closed = shape->closed };
 
 	check_value(&walk, shape, request);
 	if (walk.faults == 0)

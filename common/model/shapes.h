@@ -10,7 +10,13 @@
 
 #include "common/model/error.h"
 
-enum shape_kind { SHAPE_STRING, SHAPE_INTEGER, SHAPE_LIST, SHAPE_STRUCTURE };
+enum shape_kind {
+	SHAPE_STRING,
+	SHAPE_INTEGER,
+	SHAPE_LIST,
+	SHAPE_STRUCTURE,
+	SHAPE_TIME, /* what timestamp_read() takes; only in answers, and so in the lines of an import */
+};
 
 struct shape_member;
 
@@ -23,6 +29,7 @@ struct shape {
 	const char *const *values;               /* an enum's, ended by NULL */
 	const struct shape *item;                /* a list's */
 	const struct shape_member *members;      /* a structure's, ended by a NULL name */
+	bool closed;                             /* a whole shape's: members that its structures don't have are faults */
 	const char *too_long;                    /* the service's own words for a string above max */
 	const char *(*looks_like)(const char *); /* what a text that doesn't match seems to be, or NULL */
 };
@@ -36,9 +43,13 @@ struct shape_member {
 /* shapes_request: the shape of an operation's request, or NULL. For tests generated from the table, too. */
 const struct shape *shapes_request(const char *operation);
 
+/* shapes_user_line: the shape of a line of an import: DescribeUser's User, of which keys' ids and dates may be missing. It
+ * is closed: a member that is mistyped must not be lost. */
+const struct shape *shapes_user_line(void);
+
 /*
  * shapes_check: all the faults of a request, counted and worded as the service does, in one API_VALIDATION.
- * Absent and null are the same; members that the shape doesn't have are passed over. Returns 0 or -1.
+ * Absent and null are the same; members that the shape doesn't have are passed over unless it is closed. Returns 0 or -1.
  */
 int shapes_check(const struct shape *shape, const cJSON *request, struct api_error *error);
 

@@ -265,6 +265,9 @@ sqlite_begin(struct store *base, struct api_error *error)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
 
+	/* A call's savepoint puts aside each page that the call changes. In a file, those took a third of a batch's time. */
+	if (sqlite3_exec(store->db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL) != SQLITE_OK)
+		return sqlite_fail(store, "setting up", error);
 	if (sqlite_begin_write(store, error) == -1)
 		return -1;
 	store->batch = true;

@@ -212,6 +212,8 @@ faults_of(struct faults *faults, const struct shape *shape, const char *path, co
 	case SHAPE_STRUCTURE:
 		faults_of_structure(faults, shape, path, value);
 		break;
+	case SHAPE_TIME: /* of no request */
+		break;
 	}
 }
 

@@ -308,6 +308,8 @@ instance(const struct shape *shape, int n)
 			if (member->required)
 				cJSON_AddItemToObject(value, member->name, instance(member->shape, n));
 		return value;
+	case SHAPE_TIME: /* of no request */
+		break;
 	}
 	return NULL;
 }
@@ -888,6 +890,9 @@ try_everything(const struct target *target)
 			deeper = step_into(target, member->name, 0, member->shape, member->required);
 			try_everything(&deeper);
 		}
+		break;
+	case SHAPE_TIME: /* of no request */
+		break;
 	}
 }
 

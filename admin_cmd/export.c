@@ -1,0 +1,156 @@
+/*
+ * berth export: every user of a server, one line of JSON each, as they were at one moment.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin_cmd/command.h"
+#include "admin_cmd/local_store.h"
+#include "admin_cmd/progress.h"
+#include "common/model/user_line.h"
+
+#define COMMAND "berth export"
+
+static const char usage[] =
+    "usage: berth export [--server-id ID] [--config FILE] > users.jsonl\n"
+    "\n"
+    "Prints every user of a server, one line of JSON each, as `berth import` takes them.\n"
+    "\n"
+    "  --server-id ID  default: the configuration's ServerId\n"
+    "  --config FILE   default: /etc/berth/berth.conf\n"
+    "\n"
+    "Exit status: 0 all are out, 1 some couldn't be read and are named on stderr, 252 wrong flags, 255 failure.\n";
+
+struct export {
+	const struct config *config;
+	struct progress progress;
+	size_t count, unreadable;
+	bool failed; /* said on stderr */
+};
+
+static int
+unreadable(struct export *export, const char *user_name, const struct api_error *why)
+{
+	struct api_error said;
+
+	api_fail(&said, API_INTERNAL, "%s: %s", user_name, why->message);
+	progress_clear(&export->progress);
+	fprintf(stderr, COMMAND ": %s\n", said.message);
+	export->unreadable++;
+	return 0;
+}
+
+/* A store_visit_record. */
+static int
+print_user(void *context, const char *user_name, const struct user_record *user, const struct api_error *why)
+{
+	struct export *export = context;
+	struct api_error error;
+	char *line;
+
+	if (user == NULL)
+		return unreadable(export, user_name, why);
+	line = user_line_write(user, export->config, &error);
+	if (line == NULL) {
+		fprintf(stderr, COMMAND ": %s\n", error.message);
+		export->failed = true;
+		return 1;
+	}
+	fputs(line, stdout);
+	putchar('\n');
+	cJSON_free(line);
+	progress_show(&export->progress, ++export->count, 0);
+	/* Who doesn't want the output any more shouldn't have to wait for its end. */
+	return ferror(stdout);
+}
+
+static int
+export_users(struct store *store, const char *server_id, const struct config *config)
+{
+	struct export export = { .config = config };
+	struct api_error error;
+	int result;
+
+	progress_start(&export.progress, !isatty(STDOUT_FILENO), 0);
+	result = store_read_users(store, server_id, print_user, &export, &error);
+	progress_clear(&export.progress);
+	if (result == -1)
+		fprintf(stderr, COMMAND ": %s\n", error.message);
+	if (output_flush() == -1 || result == -1 || export.failed)
+		return COMMAND_FAILED;
+	return export.unreadable > 0 ? COMMAND_SOME_REFUSED : COMMAND_OK;
+}
+
+struct export_flags {
+	const char *server_id;
+	bool help;
+};
+
+static int
+wrong(const char *problem, const char *what)
+{
+	fprintf(stderr, "%s\n" COMMAND ": error: %s%s\n", usage, problem, what);
+	return COMMAND_USAGE;
+}
+
+static int
+read_flags(int argc, char **argv, struct export_flags *flags, struct command_globals *globals)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "server-id", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int code;
+
+	flags->help = globals->help;
+	opterr = 0;
+	optind = 0;
+	while ((code = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (code == 'c')
+			globals->config_file = optarg;
+		else if (code == 's')
+			flags->server_id = optarg;
+		else if (code == 'h')
+			flags->help = true;
+		else if (code == ':')
+			return wrong("expected one argument: ", argv[optind - 1]);
+		else
+			return wrong("unknown option ", argv[optind - 1]);
+	}
+	if (optind < argc && strcmp(argv[optind], "help") == 0)
+		flags->help = true;
+	else if (optind < argc)
+		return wrong("it takes no ", argv[optind]);
+	return COMMAND_OK;
+}
+
+int
+export_command(int argc, char **argv, struct command_globals *globals)
+{
+	struct config config = { .store = NULL };
+	struct export_flags flags = { NULL, false };
+	struct store *store = NULL;
+	int result = read_flags(argc, argv, &flags, globals);
+
+	if (result != COMMAND_OK)
+		return result;
+	if (flags.help) {
+		fputs(usage, stdout);
+		return output_flush() == 0 ? COMMAND_OK : COMMAND_FAILED;
+	}
+	result = COMMAND_FAILED;
+	if (local_store_config(COMMAND, globals->config_file, &config) == -1)
+		goto out;
+	if (flags.server_id == NULL && (flags.server_id = config.server_id) == NULL)
+		result = wrong("the following arguments are required: --server-id", "");
+	else if (local_store_open(COMMAND, &config, STORE_READ, &store) == 0)
+		result = export_users(store, flags.server_id, &config);
+out:
+	store_close(store);
+	config_free(&config);
+	return result;
+}
