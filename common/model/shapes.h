@@ -1,5 +1,5 @@
 /*
- * Transfer's own shapes: what each member of a request may be, as one table (shapes.c) that a single function walks.
+ * Transfer's own shapes: what each member of a request may be, as one table (shapes.c) that one walk (shapes_check.c) follows.
  */
 #ifndef BERTH_SHAPES_H
 #define BERTH_SHAPES_H
