@@ -38,8 +38,9 @@ PAM_C    := $(wildcard pam_module/*.c)
 KEYS_C   := $(wildcard keys_cmd/*.c)
 UNIT_C   := $(wildcard tests/unit/test_*.c)
 LOGIN_C  := $(wildcard tests/login/*.c)
+STORE_C  := $(wildcard tests/store/*.c)
 BENCH_C  := $(wildcard tests/bench/*.c)
-ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(UNIT_C) $(LOGIN_C) $(BENCH_C)
+ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(UNIT_C) $(LOGIN_C) $(STORE_C) $(BENCH_C)
 
 HEAVY_LIBS := -lsqlite3 -lcjson -lssh -lcrypto
 
@@ -51,7 +52,8 @@ KEYS     := $(B)/berth-keys
 AGENT    := $(B)/berthd
 ADMIN    := $(B)/berth
 UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_C))
-HELPERS  := $(patsubst tests/login/%.c,$(B)/tests/%,$(LOGIN_C)) $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_C))
+HELPERS  := $(patsubst tests/login/%.c,$(B)/tests/%,$(LOGIN_C)) $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_C)) \
+    $(B)/tests/killed_writers $(B)/tests/fail_io.so
 
 all: $(NSS_SO) $(PAM_SO) $(KEYS) $(AGENT) $(ADMIN)
 
@@ -94,6 +96,14 @@ $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_OBJ) $(B)/libheavy.a $(B)
 $(B)/tests/%: $(B)/obj/tests/login/%.o $(B)/libthin.a
 	@mkdir -p $(@D)
 	$(CC) -pie $(LDFLAGS) -o $@ $^ -lpam -lpthread
+
+$(B)/tests/killed_writers: $(B)/obj/tests/store/killed_writers.o $(B)/libheavy.a $(B)/libthin.a
+	@mkdir -p $(@D)
+	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS)
+
+$(B)/tests/fail_io.so: $(B)/obj/tests/store/fail_io.o
+	@mkdir -p $(@D)
+	$(CC) -shared $(LDFLAGS) -o $@ $^
 
 # As needed: what a program of the benchmark doesn't use, it isn't to load.
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(call obj,$(PAM_C)) $(B)/libheavy.a $(B)/libthin.a

@@ -14,6 +14,7 @@ enum command_exit {
 	COMMAND_OK = 0,
 	COMMAND_SOME_REFUSED = 1, /* import, export: not every line or user */
 	COMMAND_UNMATCHED = 1, /* sessions: no session fits, or one can't be listed or ended */
+	COMMAND_FAULTS = 1,    /* fsck: the store has faults; restore: not confirmed */
 	COMMAND_USAGE = 252,   /* wrong flags or values; nothing was called */
 	COMMAND_REFUSED = 254, /* the operation was called and refused */
 	COMMAND_FAILED = 255,  /* anything else: the configuration, the store, writing the output */
@@ -41,6 +42,9 @@ int find_users_command(int argc, char **argv, struct command_globals *globals); 
 int sessions_command(int argc, char **argv, struct command_globals *globals);
 int export_command(int argc, char **argv, struct command_globals *globals);
 int import_command(int argc, char **argv, struct command_globals *globals);
+int fsck_command(int argc, char **argv, struct command_globals *globals);
+int backup_command(int argc, char **argv, struct command_globals *globals);
+int restore_command(int argc, char **argv, struct command_globals *globals);
 
 /* admin_refused: says on stderr that an operation was refused, as the AWS command line does. Returns COMMAND_REFUSED. */
 int admin_refused(const char *api_name, const struct api_error *error);

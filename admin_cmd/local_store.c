@@ -18,13 +18,8 @@ local_store_config(const char *command, const char *file, struct config *config)
 	return config_load(config, file, report_fault, &command);
 }
 
-/*
- * The store lies in a directory of the configuration's User. What root opened there by name, that user could have made a
- * link to any file of the host; and a store that root made, the agent couldn't open. So from here on this process is that
- * user.
- */
-static int
-become_store_user(const char *command, const struct config *config)
+int
+local_store_become(const char *command, const struct config *config)
 {
 	if (identity_become(config->user) == 0)
 		return 0;
@@ -42,7 +37,7 @@ local_store_open(const char *command, const struct config *config, enum store_mo
 {
 	struct api_error error = { .code = API_OK };
 
-	if (become_store_user(command, config) == -1)
+	if (local_store_become(command, config) == -1)
 		return -1;
 	if (store_open(config->store, mode, store, &error) == 0)
 		return 0;

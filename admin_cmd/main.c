@@ -15,6 +15,9 @@ static const struct {
 	{ "sessions", sessions_command },
 	{ "export", export_command },
 	{ "import", import_command },
+	{ "fsck", fsck_command },
+	{ "backup", backup_command },
+	{ "restore", restore_command },
 };
 
 static const char usage[] =
@@ -25,6 +28,9 @@ static const char usage[] =
     "  sessions end USER|ID ...  end a user's sessions, or one\n"
     "  export                    all users of a server, one line of JSON each\n"
     "  import [FILE]             users from such lines, a passwd file, or the users.conf of atmoz/sftp\n"
+    "  fsck [--repair]           check the store, and mend it\n"
+    "  backup FILE               copy the store while it is in use\n"
+    "  restore FILE              put a copy back\n"
     "  version                   print the version\n"
     "  help                      print this\n"
     "\n"

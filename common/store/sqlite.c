@@ -1,95 +1,17 @@
-#include "common/store/sqlite_store.h"
-
+/* Statements, transactions, and the table of the store's calls. */
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "common/model/text.h"
+#include "common/store/sqlite_store.h"
 
-#define APPLICATION_ID 0x42525448 /* "BRTH": how file(1) and we know the file by its header */
-#define SCHEMA_VERSION 1
-
-/* How long a writer waits for other writers. A reader waits only while another process recovers the log after a crash. */
-#define WRITER_WAIT_MS 30000
-#define WRITER_STEP_MS 2
-#define READER_WAIT_MS 500
-
-/* Above a user's 8 MiB of mappings; what is longer in the file is refused by the library before it is read. */
-#define VALUE_BYTES_MAX (12 * 1024 * 1024)
-#define MODE_PRIVATE    0600
-
-/*
- * users: the columns that a login needs come first, the mappings last: SQLite reads a row from its beginning, so a lookup
- * never touches the pages of a long list. AUTOINCREMENT: a row deleted by hand must not leave its keys to the next user.
- */
-static const char SCHEMA[] =
-    "CREATE TABLE servers ("
-    "  server_key INTEGER PRIMARY KEY AUTOINCREMENT,"
-    "  server_id TEXT NOT NULL UNIQUE,"
-    "  state TEXT NOT NULL CHECK (state IN ('ONLINE', 'OFFLINE')),"
-    "  settings TEXT NOT NULL"
-    ") STRICT;"
-    "CREATE TABLE server_tags ("
-    "  server_key INTEGER NOT NULL REFERENCES servers ON DELETE CASCADE,"
-    "  position INTEGER NOT NULL,"
-    "  key TEXT NOT NULL,"
-    "  value TEXT NOT NULL,"
-    "  PRIMARY KEY (server_key, position)"
-    ") STRICT, WITHOUT ROWID;"
-    "CREATE TABLE users ("
-    "  user_key INTEGER PRIMARY KEY AUTOINCREMENT,"
-    "  server_key INTEGER NOT NULL REFERENCES servers,"
-    "  user_name TEXT NOT NULL,"
-    "  uid INTEGER,"
-    "  gid INTEGER,"
-    "  has_secondary_gids INTEGER NOT NULL DEFAULT 0,"
-    "  home_directory_type TEXT,"
-    "  home_directory TEXT,"
-    "  role TEXT NOT NULL,"
-    "  policy TEXT,"
-    "  mappings TEXT"
-    ") STRICT;"
-    "CREATE UNIQUE INDEX users_by_name ON users (server_key, user_name);"
-    "CREATE INDEX users_by_uid ON users (server_key, uid, user_name) WHERE uid IS NOT NULL;"
-    "CREATE INDEX users_by_gid ON users (server_key, gid) WHERE gid IS NOT NULL;"
-    "CREATE TABLE secondary_gids ("
-    "  user_key INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,"
-    "  position INTEGER NOT NULL,"
-    "  server_key INTEGER NOT NULL,"
-    "  gid INTEGER NOT NULL,"
-    "  PRIMARY KEY (user_key, position)"
-    ") STRICT, WITHOUT ROWID;"
-    "CREATE INDEX secondary_gids_by_gid ON secondary_gids (server_key, gid);"
-    "CREATE TABLE ssh_keys ("
-    "  user_key INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,"
-    "  position INTEGER NOT NULL,"
-    "  key_id TEXT NOT NULL,"
-    "  type TEXT NOT NULL,"
-    "  base64 TEXT NOT NULL,"
-    "  body TEXT NOT NULL,"
-    "  date_imported REAL NOT NULL,"
-    "  PRIMARY KEY (user_key, position)"
-    ") STRICT, WITHOUT ROWID;"
-    "CREATE TABLE user_tags ("
-    "  user_key INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,"
-    "  position INTEGER NOT NULL,"
-    "  key TEXT NOT NULL,"
-    "  value TEXT NOT NULL,"
-    "  PRIMARY KEY (user_key, position)"
-    ") STRICT, WITHOUT ROWID;";
-
-int
-sqlite_fail(struct sqlite_store *store, const char *doing, struct api_error *error)
+/* cause: the system's error, where the library doesn't know it; 0: none. */
+static int
+fail(struct sqlite_store *store, const char *doing, int cause, struct api_error *error)
 {
-	int code = sqlite3_errcode(store->db) & 0xff, cause = 0;
+	int code = sqlite3_errcode(store->db) & 0xff;
 	enum api_code verdict = API_INTERNAL;
 
 	if (code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_FULL || code == SQLITE_IOERR ||
@@ -99,10 +21,18 @@ sqlite_fail(struct sqlite_store *store, const char *doing, struct api_error *err
 	if (code == SQLITE_NOTADB)
 		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store", store->path);
 	/* The library's own words don't say why: a full disk, for one. */
-	if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN)
+	if (code != SQLITE_IOERR && code != SQLITE_CANTOPEN)
+		cause = 0;
+	else if (sqlite3_system_errno(store->db) != 0)
 		cause = sqlite3_system_errno(store->db);
 	return api_fail(error, verdict, "Store %.1000s: %s: %.1000s%s%s", store->path, doing, sqlite3_errmsg(store->db),
 	    cause == 0 ? "" : ": ", cause == 0 ? "" : strerror(cause));
+}
+
+int
+sqlite_fail(struct sqlite_store *store, const char *doing, struct api_error *error)
+{
+	return fail(store, doing, 0, error);
 }
 
 static int
@@ -158,13 +88,17 @@ sqlite_query(struct sqlite_store *store, enum statement which, const char *sql, 
 int
 sqlite_step(struct sqlite_store *store, sqlite3_stmt *statement, struct api_error *error)
 {
+	bool writes = !sqlite3_stmt_readonly(statement) || statement == store->statements[STATEMENT_COMMIT];
+
+	/* What fails within a commit, the library doesn't keep the system's error of. */
+	errno = 0;
 	switch (sqlite3_step(statement)) {
 	case SQLITE_ROW:
 		return 1;
 	case SQLITE_DONE:
 		return 0;
 	}
-	return sqlite_fail(store, sqlite3_stmt_readonly(statement) ? "reading" : "writing", error);
+	return fail(store, writes ? "writing" : "reading", errno, error);
 }
 
 int
@@ -295,108 +229,7 @@ sqlite_commit(struct store *base, struct api_error *error)
 	return sqlite_finish(store, 0, error);
 }
 
-bool
-sqlite_row_has(const struct sqlite_row *row, int column)
-{
-	return sqlite3_column_type(row->statement, column) != SQLITE_NULL;
-}
-
 void
-sqlite_row_bad(struct sqlite_row *row, int column, const char *why)
-{
-	if (row->bad)
-		return;
-	row->bad = true;
-	api_fail(row->error, API_INTERNAL, "Store %.1000s: column %s of a record holds %s: was the file edited?",
-	    row->store->path, sqlite3_column_name(row->statement, column), why);
-}
-
-void
-sqlite_row_no_memory(struct sqlite_row *row)
-{
-	if (row->bad)
-		return;
-	row->bad = true;
-	api_fail_memory(row->error);
-}
-
-const char *
-sqlite_row_text(struct sqlite_row *row, int column, size_t max)
-{
-	const char *text;
-	size_t length;
-
-	if (!sqlite_row_has(row, column))
-		return NULL;
-	if (sqlite3_column_type(row->statement, column) != SQLITE_TEXT) {
-		sqlite_row_bad(row, column, "something else than text");
-		return NULL;
-	}
-	text = (const char *)sqlite3_column_text(row->statement, column);
-	length = (size_t)sqlite3_column_bytes(row->statement, column);
-	if (text == NULL)
-		sqlite_row_no_memory(row);
-	else if (length > max)
-		sqlite_row_bad(row, column, "more than it may");
-	else if (strlen(text) != length)
-		sqlite_row_bad(row, column, "a NUL");
-	else if (!text_is_utf8(text, length, NULL))
-		sqlite_row_bad(row, column, "bytes that are not UTF-8");
-	else
-		return text;
-	return NULL;
-}
-
-char *
-sqlite_row_dup(struct sqlite_row *row, int column, size_t max)
-{
-	const char *text = sqlite_row_text(row, column, max);
-	char *copy;
-
-	if (text == NULL)
-		return NULL;
-	copy = strdup(text);
-	if (copy == NULL)
-		sqlite_row_no_memory(row);
-	return copy;
-}
-
-void
-sqlite_row_copy(struct sqlite_row *row, int column, char *to, size_t max)
-{
-	const char *text = sqlite_row_text(row, column, max);
-
-	snprintf(to, max + 1, "%s", text == NULL ? "" : text);
-}
-
-uint32_t
-sqlite_row_u32(struct sqlite_row *row, int column)
-{
-	sqlite3_int64 value = sqlite3_column_int64(row->statement, column);
-
-	if (sqlite3_column_type(row->statement, column) != SQLITE_INTEGER || value < 0 || value > UINT32_MAX) {
-		sqlite_row_bad(row, column, "something else than an id of 32 bits");
-		return ID_NONE;
-	}
-	return (uint32_t)value;
-}
-
-enum home_type
-sqlite_row_home_type(struct sqlite_row *row, int column)
-{
-	const char *text = sqlite_row_text(row, column, 16);
-
-	if (text == NULL)
-		return HOME_NOT_GIVEN;
-	if (strcmp(text, "PATH") == 0)
-		return HOME_PATH;
-	if (strcmp(text, "LOGICAL") == 0)
-		return HOME_LOGICAL;
-	sqlite_row_bad(row, column, "something else than PATH or LOGICAL");
-	return HOME_NOT_GIVEN;
-}
-
-static void
 sqlite_close(struct store *base)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
@@ -409,7 +242,7 @@ sqlite_close(struct store *base)
 	free(store);
 }
 
-static const struct store_operations OPERATIONS = {
+const struct store_operations sqlite_operations = {
 	.close = sqlite_close,
 	.moved = sqlite_moved,
 	.create_server = sqlite_create_server,
@@ -439,245 +272,3 @@ static const struct store_operations OPERATIONS = {
 	.secondary_gids = sqlite_secondary_gids,
 	.find_keys = sqlite_find_keys,
 };
-
-/* Makes the schema in the new, empty draft of a store, and leaves a file that stands by itself: no log beside it. */
-static int
-make_schema(const char *draft, const char *path, struct api_error *error)
-{
-	struct sqlite_store store = { .path = (char *)path };
-	char mark[96];
-	int result = -1;
-
-	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,
-	    SCHEMA_VERSION);
-	if (sqlite3_open_v2(draft, &store.db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
-	    sqlite3_exec(store.db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN", NULL, NULL, NULL) !=
-	        SQLITE_OK ||
-	    sqlite3_exec(store.db, SCHEMA, NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(store.db, mark, NULL, NULL, NULL) != SQLITE_OK)
-		sqlite_fail(&store, "making the store", error);
-	else
-		result = 0;
-	sqlite3_close(store.db);
-	return result;
-}
-
-/* The directory's owner is who runs the agent: a store that root made there must be that user's. */
-static int
-give_to_owner(int file, int directory)
-{
-	struct stat status;
-
-	if (fchmod(file, MODE_PRIVATE) == -1)
-		return -1;
-	if (geteuid() != 0)
-		return 0;
-	if (fstat(directory, &status) == -1)
-		return -1;
-	return fchown(file, status.st_uid, status.st_gid);
-}
-
-/* The log of a store that is gone would be replayed into the new one, and bring back what it held. */
-static int
-check_no_log(const char *path, struct api_error *error)
-{
-	static const char *const SUFFIXES[] = { "-wal", "-journal" };
-	char log[PATH_MAX + 16];
-	size_t i;
-
-	for (i = 0; i < sizeof(SUFFIXES) / sizeof(*SUFFIXES); i++) {
-		snprintf(log, sizeof(log), "%s%s", path, SUFFIXES[i]);
-		/* Unless somebody has made the store meanwhile: then it is that one's. */
-		if (access(log, F_OK) == 0 && access(path, F_OK) == -1)
-			return api_fail(error, API_UNAVAILABLE, "Store %.1000s: can't be made: an earlier store's %s is "
-			    "still there; put that store back, or remove its log, too", path, log);
-	}
-	return 0;
-}
-
-/* With what the library leaves beside it when the disk is full. */
-static void
-remove_draft(const char *draft)
-{
-	static const char *const SUFFIXES[] = { "", "-journal", "-wal", "-shm" };
-	char name[PATH_MAX + 16];
-	size_t i;
-
-	for (i = 0; i < sizeof(SUFFIXES) / sizeof(*SUFFIXES); i++) {
-		snprintf(name, sizeof(name), "%s%s", draft, SUFFIXES[i]);
-		unlink(name);
-	}
-}
-
-/* Makes the file under a name of its own and links it into place whole: nobody ever sees half a store, and of two that make
- * it at once one wins. */
-static int
-make_store(const char *path, struct api_error *error)
-{
-	char draft[PATH_MAX], folder[PATH_MAX];
-	int file = -1, directory, result = -1;
-
-	if (snprintf(draft, sizeof(draft), "%s.XXXXXX", path) >= (int)sizeof(draft))
-		return api_fail(error, API_UNAVAILABLE, "Store %.200s…: the path is too long", path);
-	if (check_no_log(path, error) == -1)
-		return -1;
-	snprintf(folder, sizeof(folder), "%s", path);
-	directory = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory != -1)
-		file = mkostemp(draft, O_CLOEXEC);
-	if (file == -1 || give_to_owner(file, directory) == -1) {
-		api_fail(error, API_UNAVAILABLE, "Store %.1000s: can't be made: %s", path, strerror(errno));
-		goto out;
-	}
-	if (make_schema(draft, path, error) == -1)
-		goto out;
-	if ((link(draft, path) == -1 && errno != EEXIST) || fsync(directory) == -1) {
-		api_fail(error, API_UNAVAILABLE, "Store %.1000s: can't be made: %s", path, strerror(errno));
-		goto out;
-	}
-	result = 0;
-out:
-	if (file != -1) {
-		remove_draft(draft);
-		close(file);
-	}
-	if (directory != -1)
-		close(directory);
-	return result;
-}
-
-/* Waits for the other writer, in small steps: the library's own grow to 100 ms, and a writer that commits batch after batch
- * would be seen idle by chance alone. */
-static int
-wait_for_writer(void *context, int waited)
-{
-	const struct timespec step = { .tv_nsec = WRITER_STEP_MS * 1000000L };
-
-	(void)context;
-	if (waited >= WRITER_WAIT_MS / WRITER_STEP_MS)
-		return 0;
-	nanosleep(&step, NULL);
-	return 1;
-}
-
-static int
-set_waiting(struct sqlite_store *store, enum store_mode mode)
-{
-	if (mode == STORE_READ)
-		return sqlite3_busy_timeout(store->db, READER_WAIT_MS);
-	return sqlite3_busy_handler(store->db, wait_for_writer, NULL);
-}
-
-/* The number that a PRAGMA answers with. */
-static int
-pragma_number(struct sqlite_store *store, const char *sql, int64_t *number)
-{
-	sqlite3_stmt *statement;
-	int result = -1;
-
-	if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK)
-		return -1;
-	if (sqlite3_step(statement) == SQLITE_ROW) {
-		*number = sqlite3_column_int64(statement, 0);
-		result = 0;
-	}
-	sqlite3_finalize(statement);
-	return result;
-}
-
-static int
-check_header(struct sqlite_store *store, struct api_error *error)
-{
-	int64_t application, version;
-
-	if (pragma_number(store, "PRAGMA application_id", &application) == -1 ||
-	    pragma_number(store, "PRAGMA user_version", &version) == -1)
-		return sqlite_fail(store, "can't be read", error);
-	if (application != APPLICATION_ID)
-		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store", store->path);
-	if (version > SCHEMA_VERSION)
-		return api_fail(error, API_UNAVAILABLE,
-		    "Store %.1000s was made by a newer Berth: schema %lld, this one knows %d", store->path,
-		    (long long)version, SCHEMA_VERSION);
-	if (version != SCHEMA_VERSION)
-		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store: schema %lld", store->path,
-		    (long long)version);
-	return 0;
-}
-
-/* The file's own schema is not trusted: nothing it brings (triggers, views, functions in expressions) may act. */
-static int
-set_up(struct sqlite_store *store, enum store_mode mode, struct api_error *error)
-{
-	sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX);
-	if (set_waiting(store, mode) != SQLITE_OK ||
-	    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
-	    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
-	    sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL) != SQLITE_OK ||
-	    sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL) != SQLITE_OK ||
-	    sqlite3_exec(store->db, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON", NULL,
-	        NULL, NULL) != SQLITE_OK)
-		return sqlite_fail(store, "setting up", error);
-	if (check_header(store, error) == -1)
-		return -1;
-	if (mode != STORE_READ && sqlite3_exec(store->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) != SQLITE_OK)
-		return sqlite_fail(store, "setting up", error);
-	return 0;
-}
-
-static int
-check_file(const char *path, enum store_mode mode, struct api_error *error)
-{
-	struct stat status;
-
-	if (path[0] != '/')
-		return api_fail(error, API_INVALID_REQUEST,
-		    "Store: \"sqlite:%.200s\" is not an absolute path; it is written sqlite:/ABSOLUTE/PATH", path);
-	if (stat(path, &status) == 0) {
-		if (S_ISREG(status.st_mode))
-			return 0;
-		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store: it is not a regular file",
-		    path);
-	}
-	if (errno != ENOENT)
-		return api_fail(error, API_UNAVAILABLE, "Store %.1000s: %s", path, strerror(errno));
-	if (mode == STORE_CREATE)
-		return make_store(path, error);
-	return api_fail(error, API_UNAVAILABLE, "Store %.1000s: no such store; the first create-server makes it", path);
-}
-
-/* open_failed: SQLite's own text says that it is so; the system's error says why. */
-static void
-open_failed(struct sqlite_store *store, struct api_error *error)
-{
-	int cause = store->db != NULL ? sqlite3_system_errno(store->db) : 0;
-
-	if (cause == 0)
-		sqlite_fail(store, "can't be opened", error);
-	else
-		api_fail(error, API_UNAVAILABLE, "Store %.1000s: can't be opened: %s", store->path, strerror(cause));
-}
-
-int
-sqlite_open(const char *path, enum store_mode mode, struct store **opened, struct api_error *error)
-{
-	int flags = mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-	struct sqlite_store *store;
-
-	if (check_file(path, mode, error) == -1)
-		return -1;
-	store = calloc(1, sizeof(*store));
-	if (store == NULL || (store->path = strdup(path)) == NULL) {
-		free(store);
-		return api_fail_memory(error);
-	}
-	store->base.operations = &OPERATIONS;
-	if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		open_failed(store, error);
-	else if (set_up(store, mode, error) == 0) {
-		*opened = &store->base;
-		return 0;
-	}
-	sqlite_close(&store->base);
-	return -1;
-}

@@ -4,6 +4,9 @@
 
 #define ROLE_MAX (2048u * TEXT_CHARACTER_MAX) /* the shape's */
 
+/* A tag that fewer users have is rare. */
+#define TAG_RARE 10000
+
 #define LISTED_COLUMNS \
 	"SELECT u.user_name, u.role, u.home_directory, u.home_directory_type, " \
 	"(SELECT count(*) FROM ssh_keys k WHERE k.user_key = u.user_key) FROM users u "
@@ -63,23 +66,74 @@ sqlite_list_users(struct store *base, const char *server_id, const char *after, 
 	return sqlite_finish(store, result, error);
 }
 
-/* Parameters: 1 to 3 as for a list, then each tag's key and value. */
+/* How many users have the tag, counted no further than TAG_RARE; -1 with *error. */
+static int
+count_tagged(struct sqlite_store *store, const struct tag *tag, struct api_error *error)
+{
+	sqlite3_stmt *statement;
+	int count = -1;
+
+	if (tag->value != NULL)
+		statement = sqlite_query(store, STATEMENT_COUNT_TAGGED, "SELECT count(*) FROM (SELECT 1 FROM user_tags "
+		    "WHERE key = ?1 AND value = ?2 LIMIT ?3)", error, "tti", tag->key, tag->value, (int64_t)TAG_RARE);
+	else
+		statement = sqlite_query(store, STATEMENT_COUNT_TAGGED_ANY, "SELECT count(*) FROM (SELECT 1 FROM user_tags "
+		    "WHERE key = ?1 LIMIT ?2)", error, "ti", tag->key, (int64_t)TAG_RARE);
+	if (statement == NULL)
+		return -1;
+	if (sqlite_step(store, statement, error) == 1)
+		count = sqlite3_column_int(statement, 0);
+	sqlite3_reset(statement);
+	return count;
+}
+
+/* The first tag that few users have: in *rare, which is tag_count when there is none. */
+static int
+find_rare(struct sqlite_store *store, const struct tag *tags, size_t tag_count, size_t *rare, struct api_error *error)
+{
+	int count;
+
+	for (*rare = 0; *rare < tag_count; ++*rare) {
+		count = count_tagged(store, &tags[*rare], error);
+		if (count < TAG_RARE)
+			return count == -1 ? -1 : 0;
+	}
+	return 0;
+}
+
+static void
+append_tag(sqlite3_str *sql, const struct tag *tag, int parameter)
+{
+	sqlite3_str_appendf(sql, "t.key = ?%d", parameter);
+	if (tag->value != NULL)
+		sqlite3_str_appendf(sql, " AND t.value = ?%d", parameter + 1);
+	sqlite3_str_appendall(sql, ")");
+}
+
+/*
+ * Parameters: 1 to 3 as for a list, then each tag's key and value. Those who have a rare tag are looked up one by one, and
+ * then put in order (the + keeps the library from walking all names). Without a rare tag the names are walked in order, as
+ * far as the limit goes.
+ */
 static sqlite3_stmt *
 prepare_find(struct sqlite_store *store, const struct tag *tags, size_t tag_count, struct api_error *error)
 {
-	sqlite3_str *sql = sqlite3_str_new(store->db);
 	sqlite3_stmt *statement = NULL;
+	sqlite3_str *sql;
+	size_t rare, i;
 	char *text;
-	int i;
 
-	sqlite3_str_appendall(sql, LISTED_COLUMNS "WHERE " LISTED_ROWS "AND u.user_key IN (");
-	for (i = 0; i < (int)tag_count; i++) {
-		sqlite3_str_appendf(sql, "%sSELECT user_key FROM user_tags WHERE key = ?%d", i == 0 ? "" : " INTERSECT ",
-		    4 + 2 * i);
-		if (tags[i].value != NULL)
-			sqlite3_str_appendf(sql, " AND value = ?%d", 5 + 2 * i);
+	if (find_rare(store, tags, tag_count, &rare, error) == -1)
+		return NULL;
+	sql = sqlite3_str_new(store->db);
+	sqlite3_str_appendall(sql, LISTED_COLUMNS "WHERE ");
+	sqlite3_str_appendall(sql, rare < tag_count ? "+u.server_key = ?1 AND +u.user_name > ?2 " : LISTED_ROWS);
+	for (i = 0; i < tag_count; i++) {
+		sqlite3_str_appendall(sql, i == rare ? "AND u.user_key IN (SELECT t.user_key FROM user_tags t WHERE " :
+		    "AND EXISTS (SELECT 1 FROM user_tags t WHERE t.user_key = u.user_key AND ");
+		append_tag(sql, &tags[i], 4 + 2 * (int)i);
 	}
-	sqlite3_str_appendall(sql, ") " LISTED_ORDER);
+	sqlite3_str_appendall(sql, " " LISTED_ORDER);
 	text = sqlite3_str_finish(sql);
 	if (text == NULL)
 		api_fail_memory(error);

@@ -1,7 +1,11 @@
 /*
  * The embedded store, in SQLite. Private to sqlite*.c:
  *
- *   sqlite.c         opening, making, the schema, statements, transactions, reading rows
+ *   sqlite.c         statements, transactions
+ *   sqlite_row.c     reading rows
+ *   sqlite_open.c    opening
+ *   sqlite_make.c    making the file
+ *   sqlite_schema.c  the schema and its migration
  *   sqlite_login.c   the agent's lookups
  *   sqlite_users.c   users
  *   sqlite_lists.c   many users at once: listed, found by tag, read whole
@@ -60,6 +64,8 @@ enum statement {
 	STATEMENT_READ_USER_TAGS,
 	STATEMENT_LIST_USERS,
 	STATEMENT_LIST_USER_KEYS,
+	STATEMENT_COUNT_TAGGED,
+	STATEMENT_COUNT_TAGGED_ANY,
 	STATEMENT_COUNT
 };
 
@@ -68,8 +74,31 @@ struct sqlite_store {
 	sqlite3 *db;
 	char *path;
 	bool batch; /* between store_begin() and its end */
+	int writer_wait_ms; /* how long to wait for other writers; tests make it short */
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 };
+
+extern const struct store_operations sqlite_operations;
+
+void sqlite_close(struct store *);
+
+/* sqlite_check_path: an absolute path of a regular file; API_NOT_FOUND when there is none. */
+int sqlite_check_path(const char *path, struct api_error *error);
+/* sqlite_set_up_reader: what every connection needs: the file's own schema is not trusted, and nothing it brings (triggers,
+ * views, functions in expressions) may act. sqlite_set_up_writer: what one that writes needs besides. SQLite's codes. */
+int sqlite_set_up_reader(struct sqlite_store *store);
+int sqlite_set_up_writer(struct sqlite_store *store);
+/* sqlite_make: the file at path, with a copy of the contents, or, for NULL, an empty store. Returns 0, 1 when somebody else
+ * has made one meanwhile, or -1. */
+int sqlite_make(const char *path, sqlite3 *contents, struct api_error *error);
+
+/* sqlite_schema_apply: the steps from one schema to another (to 0: the newest), in the caller's transaction, if any. Returns
+ * SQLite's code. */
+int sqlite_schema_apply(sqlite3 *db, int from, int to);
+/* sqlite_schema_check: that it is a Berth store of a schema that this release knows. */
+int sqlite_schema_check(struct sqlite_store *store, int *version, struct api_error *error);
+/* sqlite_schema_migrate: a store of this version to the newest, in one transaction. */
+int sqlite_schema_migrate(struct sqlite_store *store, int version, struct api_error *error);
 
 /* sqlite_fail: *error from the library's last error; busy, full, read-only and the like are API_UNAVAILABLE. Returns -1. */
 int sqlite_fail(struct sqlite_store *store, const char *doing, struct api_error *error);
@@ -104,6 +133,7 @@ struct sqlite_row {
 	sqlite3_stmt *statement;
 	struct api_error *error;
 	bool bad;
+	const char *why; /* what the bad one holds; NULL: no memory */
 };
 
 bool sqlite_row_has(const struct sqlite_row *row, int column);

@@ -6,14 +6,23 @@
 
 #define SQLITE_SCHEME "sqlite:"
 
+const char *
+store_sqlite_path(const char *spec, struct api_error *error)
+{
+	if (strncmp(spec, SQLITE_SCHEME, strlen(SQLITE_SCHEME)) == 0)
+		return spec + strlen(SQLITE_SCHEME);
+	api_fail(error, API_INVALID_REQUEST, "Store: \"%.200s\" names no kind of store that Berth knows; "
+	    "it is written sqlite:/ABSOLUTE/PATH", spec);
+	return NULL;
+}
+
 int
 store_open(const char *spec, enum store_mode mode, struct store **store, struct api_error *error)
 {
+	const char *path = store_sqlite_path(spec, error);
+
 	*store = NULL;
-	if (strncmp(spec, SQLITE_SCHEME, strlen(SQLITE_SCHEME)) == 0)
-		return sqlite_open(spec + strlen(SQLITE_SCHEME), mode, store, error);
-	return api_fail(error, API_INVALID_REQUEST, "Store: \"%.200s\" names no kind of store that Berth knows; "
-	    "it is written sqlite:/ABSOLUTE/PATH", spec);
+	return path == NULL ? -1 : sqlite_open(path, mode, store, error);
 }
 
 void

@@ -27,8 +27,9 @@ enum store_mode {
 	STORE_CREATE, /* made when it isn't there: for CreateServer only */
 };
 
-/* store_open: spec is the configuration's Store value. The faults have words of their own: missing, not a Berth store, made
- * by a newer Berth (schema N, this one knows M). */
+/* store_open: spec is the configuration's Store value. A writer brings an older release's store to this one's schema; a
+ * reader takes either. The faults have words of their own: missing, not a Berth store, made by a newer Berth (schema N, this
+ * one knows M). */
 int store_open(const char *spec, enum store_mode mode, struct store **store, struct api_error *error);
 void store_close(struct store *store); /* NULL is fine */
 /* store_moved: whether the specification leads to another store by now, or to none: who keeps one open for long must open it

@@ -46,6 +46,8 @@ struct store {
 	const struct store_operations *operations;
 };
 
+/* store_sqlite_path: what follows "sqlite:" in a specification; NULL with *error for another kind of store. */
+const char *store_sqlite_path(const char *spec, struct api_error *error);
 /* sqlite_open: path is what follows "sqlite:" in the specification. */
 int sqlite_open(const char *path, enum store_mode mode, struct store **store, struct api_error *error);
 
