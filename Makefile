@@ -30,9 +30,9 @@ LDFLAGS += -Wl,-z,relro,-z,now
 # The two halves of common/ never mix: the thin half is libc alone and goes into everything, the heavy half holds the
 # libraries.
 THIN_C   := $(wildcard common/wire/*.c common/host/*.c)
-HEAVY_C  := $(wildcard common/model/*.c common/store/*.c)
+HEAVY_C  := $(wildcard common/model/*.c common/store/*.c common/store/*/*.c)
 AGENT_C  := $(wildcard agent/*.c)
-ADMIN_C  := $(wildcard admin_cmd/*.c)
+ADMIN_C  := $(wildcard admin_cmd/*.c admin_cmd/*/*.c)
 NSS_C    := $(wildcard nss_module/*.c)
 PAM_C    := $(wildcard pam_module/*.c)
 KEYS_C   := $(wildcard keys_cmd/*.c)

@@ -1,6 +1,6 @@
 #include "common/store/maintenance.h"
 
-#include "common/store/sqlite_check.h"
+#include "common/store/sqlite/sqlite_check.h"
 #include "common/store/store_operations.h"
 
 int

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "admin_cmd/operation_table.h"
-#include "admin_cmd/shorthand.h"
-#include "admin_cmd/value.h"
+#include "admin_cmd/admin/operation_table.h"
+#include "admin_cmd/admin/shorthand.h"
+#include "admin_cmd/admin/value.h"
 
 /* Parses, and compares with JSON written without spaces; json NULL: it must be refused. */
 static void

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "common/store/sqlite_store.h"
+#include "common/store/sqlite/sqlite_store.h"
 
 #define SERVER   "s-0123456789abcdef0"
 #define BATCH_MS 250

@@ -1,0 +1,162 @@
+#include "admin_cmd/import/import_flags.h"
+
+#include <getopt.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: berth import [FLAG ...] [FILE]\n"
+    "       berth import --from passwd [--group FILE] [--authorized-keys DIR] [--role ARN] [--target PATH] FILE\n"
+    "       berth import --from users.conf [--home DIR] [--gid N] [--role ARN] FILE\n"
+    "\n"
+    "Takes users, one line of JSON each as `berth export` writes them, into a server. Without FILE, or with -, it\n"
+    "reads stdin.\n"
+    "\n"
+    "  --server-id ID            default: the configuration's ServerId\n"
+    "  --replace                 a user who differs becomes what the line says; else such a line is refused\n"
+    "  --dry-run                 judge every line, write nothing\n"
+    "  --from passwd|users.conf  FILE is a passwd file, or the users.conf of the atmoz/sftp image\n"
+    "  --role ARN                the users' role; default: arn:aws:iam::ACCOUNT:role/berth\n"
+    "  --group FILE              passwd: where the secondary groups stand\n"
+    "  --authorized-keys DIR     passwd: DIR/NAME, DIR/NAME/authorized_keys or DIR/NAME/.ssh/authorized_keys\n"
+    "  --target PATH             passwd: instead of the home directory, such as /bucket/home/${Transfer:UserName}\n"
+    "  --home DIR                users.conf: where the users' directories are; default: /home\n"
+    "  --gid N                   users.conf: for users without a gid, or with one below MinGid\n"
+    "  --config FILE             default: /etc/berth/berth.conf\n"
+    "  --output json|text|table  of the summary; json lists the refused lines\n"
+    "\n"
+    "Exit status: 0 all is in, 1 some lines were refused, 252 wrong flags, 255 failure.\n";
+
+int
+import_flags_wrong(const char *problem, const char *what)
+{
+	fprintf(stderr, "%s\nberth import: error: %s%s\n", usage, problem, what);
+	return COMMAND_USAGE;
+}
+
+static int
+read_gid(const char *text, struct import_source_flags *source)
+{
+	if (!import_source_number(text, &source->gid))
+		return import_flags_wrong("argument --gid: not a gid: ", text);
+	source->has_gid = true;
+	return COMMAND_OK;
+}
+
+enum {
+	FLAG_CONFIG = 256, FLAG_OUTPUT, FLAG_HELP, FLAG_SERVER_ID, FLAG_REPLACE, FLAG_DRY_RUN, FLAG_FROM, FLAG_ROLE,
+	FLAG_GROUP, FLAG_KEYS, FLAG_TARGET, FLAG_HOME, FLAG_GID,
+};
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, FLAG_CONFIG },
+	{ "output", required_argument, NULL, FLAG_OUTPUT },
+	{ "help", no_argument, NULL, FLAG_HELP },
+	{ "server-id", required_argument, NULL, FLAG_SERVER_ID },
+	{ "replace", no_argument, NULL, FLAG_REPLACE },
+	{ "dry-run", no_argument, NULL, FLAG_DRY_RUN },
+	{ "from", required_argument, NULL, FLAG_FROM },
+	{ "role", required_argument, NULL, FLAG_ROLE },
+	{ "group", required_argument, NULL, FLAG_GROUP },
+	{ "authorized-keys", required_argument, NULL, FLAG_KEYS },
+	{ "target", required_argument, NULL, FLAG_TARGET },
+	{ "home", required_argument, NULL, FLAG_HOME },
+	{ "gid", required_argument, NULL, FLAG_GID },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* Where a flag's text goes; NULL for a flag that is no plain text. */
+static const char **
+text_of(int code, struct import_flags *flags)
+{
+	switch (code) {
+	case FLAG_SERVER_ID:
+		return &flags->server_id;
+	case FLAG_FROM:
+		return &flags->from;
+	case FLAG_ROLE:
+		return &flags->source.role;
+	case FLAG_GROUP:
+		return &flags->source.group_file;
+	case FLAG_KEYS:
+		return &flags->source.keys_directory;
+	case FLAG_TARGET:
+		return &flags->source.target;
+	case FLAG_HOME:
+		return &flags->source.home;
+	}
+	return NULL;
+}
+
+static int
+read_flag(int code, char **argv, struct import_flags *flags, struct command_globals *globals)
+{
+	const char **text = text_of(code, flags);
+
+	if (text != NULL)
+		*text = optarg;
+	else if (code == FLAG_CONFIG)
+		globals->config_file = optarg;
+	else if (code == FLAG_HELP)
+		flags->help = true;
+	else if (code == FLAG_REPLACE)
+		flags->replace = true;
+	else if (code == FLAG_DRY_RUN)
+		flags->dry_run = true;
+	else if (code == FLAG_GID)
+		return read_gid(optarg, &flags->source);
+	else if (code == ':')
+		return import_flags_wrong("expected one argument: ", argv[optind - 1]);
+	else if (code != FLAG_OUTPUT)
+		return import_flags_wrong("unknown option ", argv[optind - 1]);
+	else if (output_format_parse(optarg, &globals->output) == -1)
+		return import_flags_wrong("argument --output: none of json, text, table: ", optarg);
+	return COMMAND_OK;
+}
+
+/* Flags that say something about a source go with that source. */
+static int
+check_source(const struct import_flags *flags)
+{
+	const struct import_source_flags *source = &flags->source;
+	bool passwd = flags->from != NULL && strcmp(flags->from, "passwd") == 0;
+	bool users_conf = flags->from != NULL && strcmp(flags->from, "users.conf") == 0;
+
+	if (flags->from != NULL && !passwd && !users_conf)
+		return import_flags_wrong("argument --from: neither passwd nor users.conf: ", flags->from);
+	if (!passwd && (source->group_file != NULL || source->keys_directory != NULL || source->target != NULL))
+		return import_flags_wrong("--group, --authorized-keys and --target go with --from passwd", "");
+	if (!users_conf && (source->home != NULL || source->has_gid))
+		return import_flags_wrong("--home and --gid go with --from users.conf", "");
+	if (flags->from == NULL && source->role != NULL)
+		return import_flags_wrong("--role goes with --from", "");
+	if (source->home != NULL && source->home[0] != '/')
+		return import_flags_wrong("argument --home: not an absolute path: ", source->home);
+	return COMMAND_OK;
+}
+
+int
+import_flags_read(int argc, char **argv, struct import_flags *flags, struct command_globals *globals)
+{
+	int code, result;
+
+	memset(flags, 0, sizeof(*flags));
+	flags->help = globals->help;
+	opterr = 0;
+	optind = 0;
+	while ((code = getopt_long(argc, argv, ":", options, NULL)) != -1)
+		if ((result = read_flag(code, argv, flags, globals)) != COMMAND_OK)
+			return result;
+	if (optind < argc && strcmp(argv[optind], "help") == 0)
+		flags->help = true;
+	else if (argc - optind > 1)
+		return import_flags_wrong("only one file: ", argv[optind + 1]);
+	else if (optind < argc)
+		flags->file = argv[optind];
+	return flags->help ? COMMAND_OK : check_source(flags);
+}
+
+void
+import_flags_help(void)
+{
+	fputs(usage, stdout);
+}
