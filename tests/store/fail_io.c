@@ -2,8 +2,8 @@
  * fail_io.so, for LD_PRELOAD: calls on one file fail.
  *
  *   FAIL_IO_FILE   the end of the file's name
- *   FAIL_IO_CALL   sync, write or read; or tmpfile: any file without a name (EOPNOTSUPP)
- *   FAIL_IO_WHEN   a file; only while it is there do calls fail
+ *   FAIL_IO_CALL   sync, write or read; or tmpfile: any file without a name (EOPNOTSUPP); or hold: writes wait
+ *   FAIL_IO_WHEN   a file; only while it is there do calls fail, or wait. Who waits makes it empty
  *   FAIL_IO_ERRNO  the number; EIO without it
  */
 /* Its inline definitions would be in the way of these. */
@@ -29,11 +29,11 @@ int fsync(int) EXPORTED;
 ssize_t pwrite(int, const void *, size_t, off_t) EXPORTED;
 int openat(int, const char *, int, ...) EXPORTED;
 
+/* Whether this call on this file is meant, now. */
 static bool
-fails(int fd, const char *call)
+is_meant(int fd, const char *call)
 {
 	const char *file = getenv("FAIL_IO_FILE"), *which = getenv("FAIL_IO_CALL"), *when = getenv("FAIL_IO_WHEN");
-	const char *number = getenv("FAIL_IO_ERRNO");
 	char link[64], name[PATH_MAX];
 	ssize_t length;
 
@@ -43,8 +43,29 @@ fails(int fd, const char *call)
 	length = readlink(link, name, sizeof(name) - 1);
 	if (length < 0 || (size_t)length < strlen(file) || strncmp(name + length - strlen(file), file, strlen(file)) != 0)
 		return false;
+	return true;
+}
+
+static bool
+fails(int fd, const char *call)
+{
+	const char *number = getenv("FAIL_IO_ERRNO");
+
+	if (!is_meant(fd, call))
+		return false;
 	errno = number == NULL ? EIO : atoi(number);
 	return true;
+}
+
+static void
+hold(int fd)
+{
+	if (!is_meant(fd, "hold"))
+		return;
+	if (truncate(getenv("FAIL_IO_WHEN"), 0) == -1)
+		perror("fail_io");
+	while (is_meant(fd, "hold"))
+		usleep(1000);
 }
 
 ssize_t
@@ -54,6 +75,7 @@ pwrite64(int fd, const void *from, size_t size, off64_t offset)
 
 	if (real == NULL)
 		real = (ssize_t (*)(int, const void *, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64");
+	hold(fd);
 	return fails(fd, "write") ? -1 : real(fd, from, size, offset);
 }
 

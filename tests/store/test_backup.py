@@ -1,4 +1,5 @@
 """berth backup and berth restore: whole or not at all, while others read and write."""
+import contextlib
 import os
 import pathlib
 import pty
@@ -376,6 +377,29 @@ def test_the_agent_and_writers_go_on(agent):
         asked, wrong = asker.finish()
     assert wrong == [] and asked > 50
     assert pathlib.Path(agent_places.STORE).stat().st_uid == agent_places.BERTH_UID
+
+
+def test_readers_that_come_and_go(filled, place):
+    """Who ends is the last one as far as it knows, and would tidy the log away: the restore's locks tell it otherwise."""
+    copy = backup(filled)
+    before = filled.described()
+    filled.create_user("after")
+    hold = pathlib.Path("/tmp/hold")
+    hold.write_text("hold", encoding="ascii")
+    hold.chmod(0o666)
+    process = filled.popen("restore", copy, "--yes", env={
+        "LD_PRELOAD": str(TOOLS / "fail_io.so"), "FAIL_IO_FILE": "berth.db-wal", "FAIL_IO_CALL": "hold",
+        "FAIL_IO_WHEN": str(hold)})
+    try:
+        until(lambda: hold.stat().st_size == 0)  # it writes now
+        assert filled.admin("describe-server").returncode == 0
+        assert "berth.db-wal" in filled.files()
+    finally:
+        hold.unlink()
+    assert process.communicate(timeout=20)[1] == ""
+    assert process.returncode == 0
+    assert filled.described() == before
+    filled.clean()
 
 
 def test_restore_waits_for_writers(filled):

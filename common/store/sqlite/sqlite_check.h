@@ -108,6 +108,7 @@ int copy_contents(sqlite3_backup *backup, const struct store_care *care, const c
 struct replace {
 	struct sqlite_store store; /* its path and connection are used */
 	sqlite3_backup *backup;
+	int old_file; /* what was copied from; 0: nothing yet */
 };
 int replace_begin(struct replace *replace, const char *path, sqlite3 *source, struct api_error *error);
 int replace_commit(struct replace *replace, const char *why, const struct store_care *care, char *kept,

@@ -106,6 +106,8 @@ replace_end(struct replace *replace)
 	if (replace->backup != NULL)
 		sqlite3_backup_finish(replace->backup);
 	sqlite3_close(replace->store.db);
+	if (replace->old_file > 0)
+		close(replace->old_file);
 	*replace = (struct replace){ .backup = NULL };
 }
 
@@ -154,19 +156,15 @@ copy_bytes(int from, int to)
 	return fsync(to);
 }
 
-/* 0 when the file has been copied, or isn't there. */
 static int
-copy_file(const char *from_name, const char *to_name)
+copy_file(int from, const char *to_name)
 {
-	int from = open(from_name, O_RDONLY | O_CLOEXEC), to, result = -1, cause;
+	int to, result = -1, cause;
 
-	if (from == -1)
-		return errno == ENOENT ? 0 : -1;
 	to = open(to_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE_PRIVATE);
 	if (to != -1)
 		result = copy_bytes(from, to);
 	cause = errno;
-	close(from);
 	if (to != -1) {
 		close(to);
 		if (result == -1)
@@ -204,19 +202,45 @@ remove_kept(const char *kept)
 	errno = cause;
 }
 
-/*
- * With its log: whoever opens the copy sees what this store held. Nobody writes meanwhile. Somebody may move pages from the
- * log into the file, but the log keeps them until the next writer begins it anew: so it is copied last.
- */
+/* The log; there may be none. No lock depends on its descriptor. */
 static int
-keep(const char *path, const char *why, char *kept, struct api_error *error)
+copy_log(const char *path, const char *kept)
 {
 	char log[PATH_MAX + 8], kept_log[PATH_MAX + 8];
-	int result = name_kept(path, why, kept);
+	int from, result, cause;
 
 	snprintf(log, sizeof(log), "%s-wal", path);
 	snprintf(kept_log, sizeof(kept_log), "%s-wal", kept);
-	if (result == 0 && (copy_file(path, kept) == -1 || copy_file(log, kept_log) == -1 || sync_folder(path) == -1)) {
+	from = open(log, O_RDONLY | O_CLOEXEC);
+	if (from == -1)
+		return errno == ENOENT ? 0 : -1;
+	result = copy_file(from, kept_log);
+	cause = errno;
+	close(from);
+	errno = cause;
+	return result;
+}
+
+/*
+ * With its log: whoever opens the copy sees what this store held. Nobody writes meanwhile. Somebody may move pages from the
+ * log into the file, but the log keeps them until the next writer begins it anew: so it is copied last.
+ *
+ * To close any descriptor of a file gives up all of the process's locks on it (fcntl(2)), those of the library too: another
+ * process that ends would then take itself for the last one, and remove the log that we write to. So the file stays open
+ * until the connection is closed.
+ */
+static int
+keep(struct replace *replace, const char *why, char *kept, struct api_error *error)
+{
+	const char *path = replace->store.path;
+	int result = name_kept(path, why, kept);
+
+	if (result == 0 && (replace->old_file = open(path, O_RDONLY | O_CLOEXEC)) == -1) {
+		replace->old_file = 0;
+		result = -1;
+	}
+	if (result == 0 &&
+	    (copy_file(replace->old_file, kept) == -1 || copy_log(path, kept) == -1 || sync_folder(path) == -1)) {
 		remove_kept(kept);
 		result = -1;
 	}
@@ -231,7 +255,7 @@ int
 replace_commit(struct replace *replace, const char *why, const struct store_care *care, char *kept,
     struct api_error *error)
 {
-	if (keep(replace->store.path, why, kept, error) == -1)
+	if (keep(replace, why, kept, error) == -1)
 		return -1;
 	if (commit(replace, care, error) == 0)
 		return 0;
