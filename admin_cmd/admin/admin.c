@@ -77,6 +77,14 @@ add_notes(const struct arguments *arguments, const struct config *config)
 		    "`berth sessions end` ends them\n", stderr);
 }
 
+/* What the API's refusal can't say: a way out that only the command line has. */
+static void
+add_hint(const struct arguments *arguments, const struct api_error *error)
+{
+	if (strcmp(arguments->operation->api_name, "DeleteServer") == 0 && error->code == API_INVALID_REQUEST)
+		fputs("berth admin: note: --force deletes the users too\n", stderr);
+}
+
 static int
 call(const struct operation_context *context, const struct arguments *arguments, enum output_format format)
 {
@@ -85,8 +93,11 @@ call(const struct operation_context *context, const struct arguments *arguments,
 	cJSON *response = NULL;
 	int result = 0;
 
-	if (operation_call(context, operation->api_name, arguments->request, &response, &error) == -1)
-		return admin_refused(operation->api_name, &error);
+	if (operation_call(context, operation->api_name, arguments->request, &response, &error) == -1) {
+		result = admin_refused(operation->api_name, &error);
+		add_hint(arguments, &error);
+		return result;
+	}
 	add_notes(arguments, context->config);
 	if (response != NULL)
 		result = output_response(format, operation->api_name, response);

@@ -9,6 +9,7 @@
 #include "admin_cmd/command.h"
 #include "admin_cmd/local_store.h"
 #include "admin_cmd/progress.h"
+#include "common/model/patterns.h"
 #include "common/model/user_line.h"
 
 #define COMMAND "berth export"
@@ -66,6 +67,16 @@ print_user(void *context, const char *user_name, const struct user_record *user,
 	return ferror(stdout);
 }
 
+static void
+report_failure(const char *server_id, const struct api_error *error)
+{
+	if (error->code != API_NOT_FOUND)
+		fprintf(stderr, COMMAND ": %s\n", error->message);
+	else
+		fprintf(stderr, COMMAND ": the store has no server %s\n",
+		    pattern_server_id(server_id) ? server_id : "of such an id");
+}
+
 static int
 export_users(struct store *store, const char *server_id, const struct config *config)
 {
@@ -77,7 +88,7 @@ export_users(struct store *store, const char *server_id, const struct config *co
 	result = store_read_users(store, server_id, print_user, &export, &error);
 	progress_clear(&export.progress);
 	if (result == -1)
-		fprintf(stderr, COMMAND ": %s\n", error.message);
+		report_failure(server_id, &error);
 	if (output_flush() == -1 || result == -1 || export.failed)
 		return COMMAND_FAILED;
 	return export.unreadable > 0 ? COMMAND_SOME_REFUSED : COMMAND_OK;

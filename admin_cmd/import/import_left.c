@@ -11,6 +11,8 @@
 #include "common/wire/limits.h"
 
 #define TEXT_MAX  1024
+/* Lines of text about what is so of nearly everybody: several hundred of them would hide the others. */
+#define LISTED_MAX 10
 /* An entry in its file: line, name and text between tabs. */
 #define ENTRY_MAX (TEXT_MAX + USER_NAME_MAX + 64)
 
@@ -97,19 +99,28 @@ read_entry(FILE *file, char *text, size_t size, size_t *line, const char **name,
 }
 
 static void
-print_kind(FILE *file)
+print_kind(FILE *file, size_t count, size_t listed)
 {
 	char text[ENTRY_MAX];
 	const char *name, *what;
-	size_t line;
+	size_t line, i;
 
 	rewind(file);
-	while (read_entry(file, text, sizeof(text), &line, &name, &what)) {
+	for (i = 0; i < listed && read_entry(file, text, sizeof(text), &line, &name, &what); i++) {
 		if (line > 0)
 			printf("    line %zu: %s%s%s\n", line, name, what[0] == '\0' ? "" : ": ", what);
 		else
 			printf("    %s\n", what);
 	}
+	if (count > listed)
+		printf("    and %zu more, which --output json lists\n", count - listed);
+}
+
+/* How many entries of a kind are listed in text: all of those that somebody has to act on. */
+static size_t
+listed_in_text(enum left_kind kind, size_t count)
+{
+	return (kind == LEFT_PASSWORD || kind == LEFT_SHELL) && count > LISTED_MAX ? LISTED_MAX : count;
 }
 
 int
@@ -121,7 +132,7 @@ import_left_print(struct import_left *left)
 		if (left->counts[i] == 0 || left->files[i] == NULL)
 			continue;
 		printf("%s (%zu):\n", KINDS[i].meaning, left->counts[i]);
-		print_kind(left->files[i]);
+		print_kind(left->files[i], left->counts[i], listed_in_text(i, left->counts[i]));
 	}
 	if (!left->lost)
 		return 0;

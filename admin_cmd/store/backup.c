@@ -25,7 +25,11 @@ static const char usage[] =
     "usage: berth backup FILE [--config FILE]\n"
     "\n"
     "Copies the store, as it is at one moment, while the agent and others use it. FILE must not be there yet.\n"
-    "`berth restore FILE` puts it back.\n";
+    "`berth restore FILE` puts it back.\n"
+    "\n"
+    "  --config FILE  default: /etc/berth/berth.conf\n"
+    "\n"
+    "Exit status: 0 FILE is on disk and checked, 252 wrong flags, 255 failure: then there is no FILE.\n";
 
 /* The file to be: without a name until it is whole, where the file system can do that. */
 struct target {

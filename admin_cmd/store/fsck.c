@@ -1,6 +1,7 @@
 /*
  * berth fsck: whether the store is sound, and making it so.
  */
+#include <stdint.h>
 #include <stdio.h>
 
 #include "admin_cmd/local_store.h"
@@ -12,17 +13,24 @@ static const char usage[] =
     "Checks the whole store while the agent and others use it, and prints a line for each fault.\n"
     "\n"
     "  --repair            keep what is sound; what was there before is copied beside the store\n"
-    "  --config FILE       the configuration\n"
+    "  --config FILE       default: /etc/berth/berth.conf\n"
     "  --output json|text  default: text\n"
     "\n"
-    "Exit status: 0 sound, 1 faults, 255 it could not be checked.\n";
+    "Exit status: 0 sound, 1 faults, 252 wrong flags, 255 it could not be checked.\n";
+
+static void
+print_count(uint64_t count, const char *what, const char *after)
+{
+	printf("%llu %s%s%s", (unsigned long long)count, what, count == 1 ? "" : "s", after);
+}
 
 static void
 print_counts(const struct store_findings *findings)
 {
-	printf("%llu servers, %llu users, %llu faults, %llu warnings\n", (unsigned long long)findings->servers,
-	    (unsigned long long)findings->users, (unsigned long long)findings->faults,
-	    (unsigned long long)findings->warnings);
+	print_count(findings->servers, "server", ", ");
+	print_count(findings->users, "user", ", ");
+	print_count(findings->faults, "fault", ", ");
+	print_count(findings->warnings, "warning", "\n");
 }
 
 static void

@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +19,11 @@ static const char usage[] =
     "Checks FILE, which `berth backup` has made, and puts it in the place of what the store holds, while the agent and\n"
     "others use it. The store as it was is copied first.\n"
     "\n"
-    "  --yes  don't ask; needed without a terminal\n";
+    "  --yes          don't ask; needed without a terminal\n"
+    "  --config FILE  default: /etc/berth/berth.conf\n"
+    "\n"
+    "Exit status: 0 restored, 1 the answer was not yes, 252 wrong flags, 254 FILE has faults or is no backup,\n"
+    "255 failure.\n";
 
 /* -1 after saying why. */
 static int
@@ -32,6 +38,21 @@ open_backup(const struct store_command *command)
 	if (file != -1)
 		close(file);
 	return -1;
+}
+
+/* What a store holds is partly in the log beside it, which is not read here: the file alone would be an older state. */
+static bool
+has_log(const struct store_command *command)
+{
+	char log[PATH_MAX];
+	struct stat status;
+	int length = snprintf(log, sizeof(log), "%s-wal", command->file);
+
+	if (length < 0 || (size_t)length >= sizeof(log) || stat(log, &status) == -1 || status.st_size == 0)
+		return false;
+	fprintf(stderr, "%s: %s: is no backup but a store: its newest writes are in %s. `berth backup FILE --config` makes "
+	    "a backup of it, with a configuration whose Store it is\n", command->name, command->file, log);
+	return true;
 }
 
 static int
@@ -79,7 +100,7 @@ run(struct store_command *command)
 
 	if (file == -1)
 		return COMMAND_FAILED;
-	result = confirm(command);
+	result = has_log(command) ? COMMAND_REFUSED : confirm(command);
 	if (result == COMMAND_OK)
 		result = restore(command, file);
 	close(file);

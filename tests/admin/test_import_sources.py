@@ -131,6 +131,21 @@ def test_what_passwd_has_and_berth_has_not(admin, passwd):
     assert "line 10: gid: PosixProfile: Gid 100 is below MinGid" in err
 
 
+def test_what_is_so_of_everybody_is_cut_short(admin, passwd):
+    path = passwd("".join(f"user{i}:x:{71000 + i}:71000::/home/user{i}:/bin/sh\n" for i in range(12)))
+    code, out, _ = run(admin, "import", "--from", "passwd", "--dry-run", path)
+    lines = out.splitlines()
+    for kind, shell in (("passwords: Berth has none", ""), ("shells: Berth's users have sftp alone", ": /bin/sh")):
+        first = lines.index(f"{kind} (12):") + 1
+        assert lines[first:first + 10] == [f"    line {i + 1}: user{i}{shell}" for i in range(10)]
+        assert lines[first + 10] == "    and 2 more, which --output json lists"
+    without_key = lines.index("users without a key: they can't log in until they have one (12):") + 1
+    assert lines[without_key + 11] == "    line 12: user11"
+    _, out, _ = run(admin, "import", "--from", "passwd", "--dry-run", "--output", "json", path)
+    kinds = {kind["Kind"]: kind["Entries"] for kind in json.loads(out)["NotCarriedOver"]}
+    assert code == 0 and len(kinds["Password"]) == len(kinds["Shell"]) == 12
+
+
 def test_the_list_as_text(admin, passwd):
     path = passwd("me:*:70001:70001::/home/me:\nanna:x:70002:70002::/home/anna:/bin/sh\n\x1b[1mx:x:70003:70003::/x:\n")
     code, out, err = run(admin, "import", "--from", "passwd", "--dry-run", path)

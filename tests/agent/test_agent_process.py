@@ -1,4 +1,5 @@
 """Starting, stopping, reloading, and what the operator is told."""
+import contextlib
 import os
 import pathlib
 import shutil
@@ -419,7 +420,20 @@ def test_t_says_missing_things(host):
     host.make_store()
     host.configure(server_id="s-ffffffffffffffff1")
     done = host.run("-t")
-    assert done.returncode == 1 and "s-ffffffffffffffff1" in done.stderr
+    assert done.returncode == 1 and "s-ffffffffffffffff1" in done.stderr and "list-servers" in done.stderr
+
+
+def test_t_of_a_damaged_store_names_fsck(host):
+    host.make_store()
+    with contextlib.closing(sqlite3.connect(STORE)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(STORE, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(4096)
+        file.write(b"\xaa" * (size - 4096))
+    done = host.run("-t")
+    assert done.returncode == 1 and "malformed" in done.stderr
+    assert "`berth fsck`" in done.stderr and "list-servers" not in done.stderr
 
 
 def test_t_with_another_file(host):

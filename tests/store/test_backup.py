@@ -68,6 +68,28 @@ def test_round_trip(filled):
     assert filled.described() == changed
 
 
+def test_what_was_kept_is_no_backup_and_can_be_made_one(filled):
+    """Its newest writes are in its log, which a restore doesn't read: to go on without them would lose them in silence."""
+    copy = backup(filled)
+    reader = filled.open()  # the log stays
+    reader.execute("SELECT 1 FROM users").fetchall()
+    filled.create_user("carol")
+    changed = filled.described()
+    restore(filled, copy)
+    kept, = filled.kept("before-restore")
+    before = store_bytes(filled)
+    done = restore(filled, filled.folder / kept, 254)
+    assert done.stdout == "" and f"{kept}-wal" in done.stderr and "`berth backup FILE --config`" in done.stderr
+    assert store_bytes(filled) == before
+    text = filled.config.read_text().replace("/berth.db", f"/{kept}")
+    (filled.directory / "before.conf").write_text(text)
+    again = filled.directory / "again"
+    subprocess.run([BERTH, "backup", again, "--config", filled.directory / "before.conf"], check=True)
+    restore(filled, again)
+    assert filled.described() == changed
+    reader.close()
+
+
 def test_the_copy_stands_by_itself(filled):
     """Any SQLite reads it, and it is what the store was: nothing of its log is missing."""
     reader = filled.open()  # the log stays

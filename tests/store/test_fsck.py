@@ -55,7 +55,7 @@ def the_fault(faults, **members):
 
 
 def test_a_sound_store(filled):
-    assert filled.clean() == f"1 servers, {USERS} users, 0 faults, 0 warnings\n"
+    assert filled.clean() == f"1 server, {USERS} users, 0 faults, 0 warnings\n"
     before = filled.path.read_bytes()
     assert repair(filled) == []
     assert filled.path.read_bytes() == before
@@ -76,7 +76,7 @@ def test_progress_on_a_terminal(filled):
     except OSError:
         pass  # the terminal's other end is closed
     os.close(master)
-    assert process.communicate()[0] == f"1 servers, {USERS + 20000} users, 0 faults, 0 warnings\n"
+    assert process.communicate()[0] == f"1 server, {USERS + 20000} users, 0 faults, 0 warnings\n"
     assert process.returncode == 0
     assert b"berth fsck: users: " in shown and b"of 20300 (" in shown
     assert shown.endswith(b"\r\x1b[K")
