@@ -325,7 +325,7 @@ def test_a_full_disk(admin, tmp_path):
     account = pwd.getpwnam(STORE_USER)
     small = admin.directory / "small"
     small.mkdir()
-    options = "size=8m,mode=700,uid=%d,gid=%d" % (account.pw_uid, account.pw_gid)
+    options = "size=6m,mode=700,uid=%d,gid=%d" % (account.pw_uid, account.pw_gid)
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "small", small], check=True)
     try:
         admin.store = small / "berth.db"

@@ -120,8 +120,8 @@ class Host:
             for position, group in enumerate(groups):
                 store.execute("INSERT INTO secondary_gids VALUES (?, ?, ?, ?)", (user, position, server, group))
             for position, (kind, base64) in enumerate(keys):
-                store.execute("INSERT INTO ssh_keys VALUES (?, ?, ?, ?, ?, ?, ?)",
-                              (user, position, f"key-{position:017x}", kind, base64, f"{kind} {base64}", 1.0))
+                store.execute("INSERT INTO ssh_keys (user_key, position, key_id, type, base64, date_imported)"
+                              " VALUES (?, ?, ?, ?, ?, 1.0)", (user, position, f"key-{position:017x}", kind, base64))
         store.close()
 
     def popen(self, *arguments, **options):

@@ -104,10 +104,9 @@ INSERT INTO users (server_key, user_name, uid, gid, has_secondary_gids, home_dir
     SELECT server_key, printf('%(prefix)s%%07d', n), %(uid)d + n, %(uid)d + n, has_secondary_gids, home_directory_type,
         home_directory, role, policy, replace(mappings, user_name, printf('%(prefix)s%%07d', n))
     FROM numbers, users WHERE user_name = 'template';
-INSERT INTO ssh_keys (user_key, position, key_id, type, base64, body, date_imported)
+INSERT INTO ssh_keys (user_key, position, key_id, type, base64, date_imported)
     SELECT copy.user_key, position, printf('key-%%017x', copy.uid), type,
-        substr(base64, 1, 25) || printf('%%043d', copy.uid),
-        type || ' ' || substr(base64, 1, 25) || printf('%%043d', copy.uid), date_imported
+        substr(base64, 1, 25) || printf('%%043d', copy.uid), date_imported
     FROM users AS copy, ssh_keys JOIN users AS template ON template.user_key = ssh_keys.user_key
     WHERE template.user_name = 'template' AND copy.user_name <> 'template';
 DELETE FROM users WHERE user_name = 'template';

@@ -42,7 +42,8 @@ def insert_record(host, name, uid, gid, key, secondary=()):
         model_key = database.execute("SELECT * FROM ssh_keys WHERE user_key = ?", (model["user_key"],)).fetchone()
         model.update(user_key=None, user_name=name, uid=uid, gid=gid, has_secondary_gids=bool(secondary))
         user_key = insert(database, "users", model)
-        model_key.update(user_key=user_key, key_id="key-%017x" % user_key, type=key.type, base64=key.base64, body=key.public)
+        model_key.update(ssh_key_key=None, user_key=user_key, key_id="key-%017x" % user_key, type=key.type,
+                         base64=key.base64, comment=None)
         insert(database, "ssh_keys", model_key)
         for position, secondary_gid in enumerate(secondary):
             insert(database, "secondary_gids", { "user_key": user_key, "position": position,
@@ -235,7 +236,7 @@ def test_keys_written_by_hand_into_the_store_bring_no_options(host, alice, tmp_p
                           key.base64), ("ssh-dss", key.base64), ("cert-authority ssh-ed25519", key.base64)):
         insert_record(host, "options", 5261, 5261, key)
         with host.database() as database:
-            database.execute("UPDATE ssh_keys SET type = ?, base64 = ? WHERE body = ?", (kind, base64, key.public))
+            database.execute("UPDATE ssh_keys SET type = ?, base64 = ? WHERE base64 = ?", (kind, base64, key.base64))
         try:
             printed = run("/usr/libexec/berth/berth-keys", "options").out
             for line in printed.splitlines():

@@ -93,6 +93,7 @@ class Store:
         """Users in bulk, as `berth` itself would have written them."""
         with self.open() as database:
             server = database.execute("SELECT server_key FROM servers WHERE server_id = ?", (self.server_id,)).fetchone()[0]
+            last = "body" if database.execute("PRAGMA user_version").fetchone()[0] == 1 else "comment"
             for number in range(count):
                 mappings = json.dumps([{"Entry": "/", "Target": f"/bucket/{prefix}{number}"}], separators=(",", ":"))
                 user = database.execute(
@@ -102,8 +103,11 @@ class Store:
                 database.execute("INSERT INTO secondary_gids VALUES (?, 0, ?, 7001)", (user, server))
                 for position in range(keys):
                     body = key_body(number * 100 + position)
-                    database.execute("INSERT INTO ssh_keys VALUES (?, ?, ?, 'ssh-ed25519', ?, ?, 1.5e9)",
-                                     (user, position, f"key-{user * 100 + position:017x}", body.split()[1], body))
+                    # Schema 1 has the whole body there.
+                    database.execute(f"INSERT INTO ssh_keys (user_key, position, key_id, type, base64, {last},"
+                                     " date_imported) VALUES (?, ?, ?, 'ssh-ed25519', ?, ?, 1.5e9)",
+                                     (user, position, f"key-{user * 100 + position:017x}", body.split()[1],
+                                      body if last == "body" else None))
                 database.execute("INSERT INTO user_tags VALUES (?, 0, 'number', ?)", (user, str(number)))
         database.close()
         self.give()

@@ -1,4 +1,5 @@
 """From the first release's schema to this one's: nothing is lost, whatever happens meanwhile."""
+import json
 import os
 import random
 import signal
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from store_tools import BERTH, Holder, until
+from store_tools import BERTH, Holder, key_body, until
 
 NEW_INDEX = "user_tags_by_key"
 
@@ -22,11 +23,18 @@ def version(store):
     return store.rows("PRAGMA user_version")[0][0]
 
 
+BODY = {1: "body", 2: "type || ' ' || base64 || coalesce(' ' || comment, '')"}
+
+
 def content(store):
-    """All rows of all tables."""
+    """All rows of all tables; keys with their bodies, whatever these are made of."""
     with sqlite3.connect(f"file:{store.path}?mode=ro", uri=True) as database:
+        database.execute("BEGIN")
+        schema = database.execute("PRAGMA user_version").fetchone()[0]
         tables = [name for name, in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        found = {name: sorted(database.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in tables}
+        columns = {"ssh_keys": f"user_key, position, key_id, type, base64, {BODY[schema]}, date_imported"}
+        found = {name: sorted(database.execute(f"SELECT {columns.get(name, '*')} FROM {name}").fetchall(), key=repr)
+                 for name in tables}
     database.close()
     return found
 
@@ -58,6 +66,93 @@ def test_a_writer_migrates(old):
     old.clean()  # the very schema that a new store has
 
 
+COMMENTS = ["", " work laptop", " Büro-Schlüssel, zweiter ☃", " a@b c@d ssh-ed25519 AAAA", " 'quoted' \"too\" %s -- x"]
+
+
+def test_comments(old):
+    """DescribeUser's bodies to the byte: from schema 1 by a reader, and after the migration."""
+    bodies = [key_body(number) + comment for number, comment in enumerate(COMMENTS)]
+    with old.open() as database:
+        database.execute("DELETE FROM ssh_keys WHERE user_key = 1")
+        database.executemany("INSERT INTO ssh_keys VALUES (1, ?, ?, ?, ?, ?, 1.5e9)", [
+            (number, f"key-{number:017x}", *body.split()[:2], body) for number, body in enumerate(bodies)])
+    database.close()
+    old.give()
+
+    def exported():
+        lines = old.berth("export").stdout.splitlines()
+        return [key["SshPublicKeyBody"] for key in json.loads(lines[0])["SshPublicKeys"]]
+    assert old.berth("export").returncode == 0
+    assert exported() == bodies
+    shown = [key["SshPublicKeyBody"] for key in old.described()["alice"]["SshPublicKeys"]]
+    assert version(old) == 2
+    assert shown == exported() == bodies
+    assert old.rows("SELECT comment FROM ssh_keys WHERE user_key = 1 ORDER BY position") == \
+        [(comment[1:] or None,) for comment in COMMENTS]
+    old.clean()
+
+
+EDITED = {
+    "another key": key_body(99) + " comment",
+    "nothing": "",
+    "the type alone": "ssh-ed25519",
+    "a longer key": key_body(0) + "A comment",
+    "the type of another": key_body(0).replace("ed25519", "dss", 1),
+    "two spaces": key_body(0).replace(" ", "  "),
+    "no text of use": "\n\x01" + key_body(0),
+}
+
+
+@pytest.mark.parametrize("edit", EDITED)
+def test_edited_bodies(old, edit):
+    """Who logs in with what was never said by the body, and isn't after the migration."""
+    keys = "SELECT user_key, position, key_id, type, base64, date_imported FROM ssh_keys ORDER BY user_key, position"
+    with old.open() as database:
+        database.execute("UPDATE ssh_keys SET type = ?, base64 = ?, body = ? WHERE user_key = 2",
+                         (*key_body(0).split(), EDITED[edit]))
+    database.close()
+    old.give()
+    before, logins = old.rows(keys), old.berth("export")
+    assert logins.returncode == 0
+    assert old.described()["bob"]["SshPublicKeys"][0]["SshPublicKeyBody"] == key_body(0)
+    assert version(old) == 2
+    assert old.rows(keys) == before
+    assert old.rows("SELECT comment FROM ssh_keys WHERE user_key = 2") == [(None,)]
+    assert old.berth("export").stdout == logins.stdout
+    old.clean()
+
+
+def test_what_else_was_edited(old):
+    """Keys of nobody stay behind; a view of somebody else's stops nothing."""
+    before = content(old)
+    old.sql("INSERT INTO ssh_keys SELECT 4711, 0, key_id, type, base64, body, 1 FROM ssh_keys LIMIT 1;"
+            "CREATE VIEW broken AS SELECT * FROM missing; CREATE VIEW bodies AS SELECT body FROM ssh_keys;"
+            "CREATE TRIGGER later AFTER INSERT ON ssh_keys BEGIN DELETE FROM users; END")
+    old.described()
+    assert version(old) == 2
+    assert content(old) == before
+
+
+def test_many_users(old, place):
+    """Thousands, whole before and after."""
+    place.writable("256m")
+    old.fill(5000, prefix="more", keys=2)
+    old.sql("UPDATE ssh_keys SET body = body || ' of ' || key_id WHERE position = 1 AND user_key > 5")
+    before, exported = content(old), old.berth("export").stdout
+    assert version(old) == 1
+    assert len(exported.splitlines()) == 5005
+    last = old.ok("describe-user", "--user-name", "more04999")  # opens for writing
+    assert version(old) == 2
+    assert last["User"]["SshPublicKeys"][1]["SshPublicKeyBody"] == key_body(499901) + f" of key-{5005 * 100 + 1:017x}"
+    assert content(old) == before
+    assert old.berth("export").stdout == exported
+    assert old.rows("SELECT count(*) FROM ssh_keys a JOIN ssh_keys b ON b.ssh_key_key = a.ssh_key_key + 1"
+                    " WHERE (b.user_key, b.position) <= (a.user_key, a.position)") == [(0,)]
+    # By the old schema's reader before, by the new one's after.
+    assert [old.rows("PRAGMA integrity_check"), old.rows("PRAGMA foreign_key_check")] == [[("ok",)], []]
+    old.clean()
+
+
 def test_the_agent_serves_before_and_after(host):
     import store_tools
     import agent_places
@@ -70,13 +165,16 @@ def test_the_agent_serves_before_and_after(host):
     host.server_id = store_tools.SCHEMA_1_SERVER
     host.configure()
     host.start()
+    keys = protocol.keys("alice")
     assert protocol.by_name("alice")[1] == 5001
+    assert len(keys) == 3
     assert host.sql("PRAGMA user_version") == [(1,)]
     done = subprocess.run([BERTH, "admin", "update-user", "--user-name", "bob", "--posix-profile", "Uid=5009,Gid=5009"],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert host.sql("PRAGMA user_version") == [(2,)]
     assert protocol.by_name("alice")[1] == 5001
+    assert protocol.keys("alice") == keys
     assert protocol.by_name("bob")[1] == 5009
 
 

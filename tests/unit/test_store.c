@@ -302,7 +302,7 @@ test_delete(void **state)
 	int keys = 0;
 	struct ssh_key key = { .id = "key-00000000000000001",
 		.type = "ssh-ed25519",
-		.body = (char *)"b",
+		.body = (char *)"ssh-ed25519 BBBB",
 		.base64 = (char *)"BBBB" };
 
 	(void)state;
@@ -330,19 +330,62 @@ test_delete(void **state)
 }
 
 static void
+body_is(struct store *store, const char *base64, const char *body, const char *expected)
+{
+	struct ssh_key key = { .id = "key-00000000000000002", .type = "ssh-ed25519", .body = (char *)body,
+		.base64 = (char *)base64 };
+	struct user_record user;
+	int result = store_import_key(store, SERVER, "alice", &key, &error);
+
+	assert_int_equal(result, expected == NULL ? -1 : 0);
+	if (expected == NULL) {
+		assert_int_equal(error.code, API_INTERNAL);
+		assert_non_null(strstr(error.message, "SshPublicKeyBody"));
+		return;
+	}
+	assert_int_equal(store_describe_user(store, SERVER, "alice", &user, &error), 0);
+	assert_int_equal(user.key_count, 2);
+	assert_string_equal(user.keys[1].type, "ssh-ed25519");
+	assert_string_equal(user.keys[1].base64, base64);
+	assert_string_equal(user.keys[1].body, expected);
+	record_free_user(&user);
+	assert_int_equal(store_delete_key(store, SERVER, "alice", key.id, &error), 0);
+}
+
+/* A body is put together of what it was made of; one that can't be is refused. */
+static void
+test_bodies(void **state)
+{
+	static const char *const SAME[] = { "ssh-ed25519 BBBB", "ssh-ed25519 BBBB c", "ssh-ed25519 BBBB a b  c",
+		"ssh-ed25519 BBBB k\xc3\xbcste", "ssh-ed25519 BBBB ssh-ed25519 BBBB", "ssh-ed25519 BBBB " };
+	static const char *const OTHER[] = { "", "b", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 BBB", "ssh-ed25519 BBBBB",
+		"ssh-ed25519  BBBB", "ssh-ed25519 AAAA c", "ssh-ed2551 BBBB", "ssh-rsa BBBB", " ssh-ed25519 BBBB",
+		"ssh-ed25519 BBBB\tc" };
+	struct store *store = with_server();
+	size_t i;
+
+	(void)state;
+	assert_int_equal(create(store, "alice", 5001), 0);
+	for (i = 0; i < sizeof(SAME) / sizeof(*SAME); i++)
+		body_is(store, "BBBB", SAME[i], SAME[i]);
+	for (i = 0; i < sizeof(OTHER) / sizeof(*OTHER); i++)
+		body_is(store, "BBBB", OTHER[i], NULL);
+	store_close(store);
+}
+
+static void
 test_keys_are_counted(void **state)
 {
 	struct store *store = with_server();
-	struct ssh_key key = { .type = "ssh-ed25519", .body = (char *)"b" };
-	char base64[16];
+	char body[32] = "ssh-ed25519 ", *base64 = body + strlen(body);
+	struct ssh_key key = { .type = "ssh-ed25519", .body = body, .base64 = base64 };
 	int i;
 
 	(void)state;
 	assert_int_equal(create(store, "alice", 5001), 0);
-	key.base64 = base64;
 	for (i = 1; i <= USER_KEYS_MAX; i++) {
 		snprintf(key.id, sizeof(key.id), "key-%017d", i);
-		snprintf(base64, sizeof(base64), "B%03d", i);
+		snprintf(base64, 16, "B%03d", i);
 		assert_int_equal(store_import_key(store, SERVER, "alice", &key, &error), i < USER_KEYS_MAX ? 0 : -1);
 	}
 	assert_int_equal(error.code, API_INVALID_REQUEST);
@@ -599,13 +642,50 @@ test_edited_file(void **state)
 	assert_true(refusals_after("UPDATE ssh_keys SET type = 'ssh-dss'") >= 1);
 	assert_true(refusals_after("UPDATE ssh_keys SET base64 = 'A\nssh-rsa AAAA'") >= 1);
 	assert_true(refusals_after("UPDATE ssh_keys SET base64 = ''") >= 1);
+	assert_int_equal(refusals_after("UPDATE ssh_keys SET comment = printf('%.*c', 10000, 'x')"), 1);
+	assert_int_equal(refusals_after("UPDATE ssh_keys SET comment = cast(x'ff' AS TEXT)"), 1);
+	assert_int_equal(refusals_after("UPDATE ssh_keys SET comment = 'a' || char(0)"), 1);
 	assert_true(refusals_after("UPDATE secondary_gids SET gid = -5") >= 2);
 	assert_true(refusals_after("WITH RECURSIVE c (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM c WHERE i < 40) "
 	    "INSERT INTO secondary_gids SELECT user_key, i, server_key, i FROM users, c") >= 2);
 	assert_true(refusals_after("WITH RECURSIVE c (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM c WHERE i < 90) "
-	    "INSERT INTO ssh_keys SELECT user_key, i, 'key-', 'ssh-ed25519', 'AAAA', 'b', 1 FROM users, c") >= 2);
+	    "INSERT INTO ssh_keys SELECT NULL, user_key, i, 'key-', 'ssh-ed25519', 'AAAA', 'b', 1 FROM users, c") >= 2);
 	assert_int_equal(refusals_after("WITH RECURSIVE c (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM c WHERE i < 90) "
 	    "INSERT INTO user_tags SELECT user_key, i, i, i FROM users, c"), 1);
+}
+
+/* A reader that has the store open while a writer brings it to this release's schema reads on. */
+static void
+test_reader_while_migrated(void **state)
+{
+	static const char OLD_SERVER[] = "s-92cbeb9ddf92636a0";
+	struct user_record before, after;
+	struct store *reader, *other;
+	char script[65536];
+	FILE *file = fopen("tests/store/schema-1.sql", "r");
+	size_t i;
+
+	(void)state;
+	assert_non_null(file);
+	script[fread(script, 1, sizeof(script) - 1, file)] = '\0';
+	assert_int_equal(fclose(file), 0);
+	sql(script);
+	reader = opened(STORE_READ);
+	assert_int_equal(store_describe_user(reader, OLD_SERVER, "alice", &before, &error), 0);
+	assert_int_equal(before.key_count, 3);
+	assert_non_null(strstr(before.keys[0].body, " key of ed25519"));
+	other = opened(STORE_READ);
+	store_close(opened(STORE_WRITE));
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(store_describe_user(i == 0 ? reader : other, OLD_SERVER, "alice", &after, &error), 0);
+		assert_int_equal(after.key_count, 3);
+		assert_string_equal(after.keys[0].body, before.keys[0].body);
+		assert_string_equal(after.keys[2].body, before.keys[2].body);
+		record_free_user(&after);
+	}
+	record_free_user(&before);
+	store_close(reader);
+	store_close(other);
 }
 
 /* Bytes of the file turned at random: an answer or an error, never a crash. */
@@ -671,12 +751,14 @@ main(void)
 		TEST(test_removed),
 		TEST(test_reopen),
 		TEST(test_delete),
+		TEST(test_bodies),
 		TEST(test_keys_are_counted),
 		TEST(test_unprivileged_reader),
 		TEST(test_reader_sees_writes),
 		TEST(test_concurrent_writers),
 		TEST(test_killed_writers),
 		TEST(test_edited_file),
+		TEST(test_reader_while_migrated),
 		TEST(test_damaged_file),
 		TEST(test_schema_is_not_trusted),
 	};

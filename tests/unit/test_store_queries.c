@@ -136,7 +136,7 @@ test_lookups(void **state)
 	assert_int_equal(store_secondary_gids(store, SERVER, "user00007", gids, &count, &error), 0);
 	PLAN_HAS("SEARCH secondary_gids USING PRIMARY KEY (user_key=?)", "users_by_name (server_key=? AND user_name=?)");
 	assert_int_equal(store_find_keys(store, SERVER, "user00007", "ssh-rsa", "AAAA", NULL, NULL, &error), 0);
-	PLAN_HAS("SEARCH ssh_keys USING PRIMARY KEY (user_key=?)");
+	PLAN_HAS("SEARCH ssh_keys USING INDEX ssh_keys_by_user (user_key=?)");
 }
 
 static void

@@ -190,11 +190,12 @@ static int
 check_schema(struct check *check)
 {
 	sqlite3 *made = NULL;
-	int version, result = -1;
+	int result = -1;
 
-	if (sqlite_schema_check(&check->source, &version, check->error) == -1)
+	if (sqlite_schema_check(&check->source, &check->source.version, check->error) == -1)
 		check->failed = true;
-	else if (sqlite3_open(":memory:", &made) != SQLITE_OK || sqlite_schema_apply(made, 0, version) != SQLITE_OK) {
+	else if (sqlite3_open(":memory:", &made) != SQLITE_OK ||
+	    sqlite_schema_apply(made, 0, check->source.version) != SQLITE_OK) {
 		check->failed = true;
 		api_fail_memory(check->error);
 	} else {
@@ -268,6 +269,9 @@ check_all(sqlite3 *db, const char *path, const struct store_care *care, struct s
 		check_records(&check);
 	for (i = 0; i < CHECK_STATEMENTS; i++)
 		sqlite3_finalize(check.statements[i]);
+	sqlite3_finalize(check.add_found);
+	sqlite3_finalize(check.find_found);
+	sqlite3_close(check.found);
 	free(check.servers);
 	return check.failed ? -1 : 0;
 }

@@ -22,9 +22,12 @@ enum check_statement {
 	CHECK_READ_SERVER,
 	CHECK_SERVER_TAGS,
 	CHECK_NEXT_USER,
+	CHECK_NEXT_KEY,
 	CHECK_READ_USER,
 	CHECK_GIDS,
 	CHECK_KEYS,
+	CHECK_KEY,
+	CHECK_KEY_OWNER,
 	CHECK_TAGS,
 	CHECK_STATEMENTS
 };
@@ -35,7 +38,7 @@ struct check_server {
 };
 
 struct check {
-	struct sqlite_store source; /* what is checked, within one transaction; only its path and connection are used */
+	struct sqlite_store source; /* what is checked, in one transaction; only path, connection and version are used */
 	const struct store_care *care;
 	struct store_findings *findings;
 	struct store *rescue; /* what is sound goes in there; NULL: it is a check alone */
@@ -45,6 +48,8 @@ struct check {
 	const char *server_id, *user_name; /* what is being judged, for reports */
 	uint64_t user_total;
 	bool damaged; /* users are known to be lost */
+	sqlite3 *found; /* in a file with faults: a database of ours that knows the places of all keys; else NULL */
+	sqlite3_stmt *add_found, *find_found;
 	bool failed;  /* *error says why; the check ends */
 	struct api_error *error;
 };

@@ -15,7 +15,6 @@
 #define DROP_REST "these are dropped"
 
 /* The shapes' lengths. */
-#define KEY_BODY_MAX         (2048u * TEXT_CHARACTER_MAX)
 #define TAG_KEY_CHARACTERS   128u
 #define TAG_VALUE_CHARACTERS 256u
 
@@ -88,7 +87,7 @@ check_gids(struct check *check, int64_t user_key, int64_t server_key, bool has_g
 	}
 }
 
-/* As a key's body says what it is, type and base64 must be the same. */
+/* Each column must be what it is in the body, which is made of them: neither type nor base64 may hold a space. */
 static void
 judge_key(struct sqlite_row *row, const struct ssh_key *key)
 {
@@ -103,10 +102,10 @@ judge_key(struct sqlite_row *row, const struct ssh_key *key)
 		if (why.code == API_UNAVAILABLE)
 			sqlite_row_no_memory(row);
 		else
-			sqlite_row_bad(row, 4, "no public key in its canonical form");
+			sqlite_row_bad(row, 3, "no public key in its canonical form");
 	} else {
 		if (strcmp(parsed.type, key->type) != 0 || strcmp(parsed.base64, key->base64) != 0)
-			sqlite_row_bad(row, 3, "another key in its body than in its type and base64");
+			sqlite_row_bad(row, 3, "no public key in its canonical form");
 		record_free_key(&parsed);
 	}
 }
@@ -127,18 +126,6 @@ warn_of_bits(struct check *check, const struct ssh_key *key)
 }
 
 static void
-read_key(struct sqlite_row *row, struct ssh_key *key)
-{
-	sqlite_row_copy(row, 1, key->id, KEY_ID_LENGTH);
-	sqlite_row_copy(row, 2, key->type, KEY_TYPE_MAX);
-	key->base64 = sqlite_row_dup(row, 3, KEY_BASE64_MAX);
-	key->body = sqlite_row_dup(row, 4, KEY_BODY_MAX);
-	key->imported = sqlite3_column_double(row->statement, 5);
-	if (!row->bad && (key->base64 == NULL || key->body == NULL))
-		sqlite_row_bad(row, 3, "nothing");
-}
-
-static void
 compare_keys(struct sqlite_row *row, const struct user_record *user, const struct ssh_key *key)
 {
 	size_t i;
@@ -152,35 +139,72 @@ compare_keys(struct sqlite_row *row, const struct user_record *user, const struc
 			sqlite_row_bad(row, 1, "an id that another of the user's keys has");
 }
 
+static void
+check_key(struct list *list, struct user_record *user)
+{
+	struct check *check = list->check;
+	struct sqlite_row row = { .store = &check->source, .statement = list->statement, .error = check->error };
+	struct ssh_key key;
+	char member[64];
+
+	snprintf(member, sizeof(member), "SshPublicKeys, number %zu", list->read);
+	sqlite_row_key(&row, 1, &key);
+	if (!row.bad)
+		judge_key(&row, &key);
+	if (!row.bad)
+		compare_keys(&row, user, &key);
+	if (!row.bad && user->keys == NULL && (user->keys = calloc(USER_KEYS_MAX, sizeof(*user->keys))) == NULL)
+		sqlite_row_no_memory(&row);
+	if (check_column(check, &row, member, DROP_KEY)) {
+		check_position(list);
+		warn_of_bits(check, &key);
+		user->keys[user->key_count++] = key;
+	} else
+		record_free_key(&key);
+}
+
+/* In a file with faults: each where it was found. */
+static void
+check_found_keys(struct list *list, int64_t user_key, struct user_record *user)
+{
+	static const char SQL[] = "SELECT position, key_id, type, base64, comment, date_imported FROM ssh_keys NOT INDEXED "
+	    "WHERE ssh_key_key = ?1";
+	struct check *check = list->check;
+
+	sqlite3_bind_int64(check->find_found, 1, user_key);
+	while (!check->failed && sqlite3_step(check->find_found) == SQLITE_ROW) {
+		list->statement = check_query(check, CHECK_KEY, SQL, sqlite3_column_int64(check->find_found, 0));
+		if (list->statement == NULL)
+			break;
+		if (next_item(list))
+			check_key(list, user);
+		else if (!check->failed)
+			check_fault(check, list->member, DROP_KEY, "the row of number %zu can't be read", ++list->read);
+		sqlite3_reset(list->statement);
+	}
+	if (sqlite3_reset(check->find_found) != SQLITE_OK && !check->failed)
+		check_fault(check, list->member, DROP_REST, "what follows the first %zu can't be found", list->read);
+}
+
 void
 check_keys(struct check *check, int64_t user_key, struct user_record *user)
 {
-	static const char SQL[] = "SELECT position, key_id, type, base64, body, date_imported FROM ssh_keys "
+	static const char SQL[] = "SELECT position, key_id, type, base64, comment, date_imported FROM ssh_keys "
 	    "WHERE user_key = ?1 ORDER BY position";
+	static const char OLD_SQL[] = "SELECT position, key_id, type, base64, " SQLITE_COMMENT_OF_BODY " AS comment, "
+	    "date_imported FROM ssh_keys WHERE user_key = ?1 ORDER BY position";
 	struct list list = { .check = check, .member = "SshPublicKeys" };
-	struct sqlite_row row = { .store = &check->source, .error = check->error };
-	char member[64];
 
-	if ((row.statement = list.statement = check_query(check, CHECK_KEYS, SQL, user_key)) == NULL)
+	if (check->found != NULL) {
+		check_found_keys(&list, user_key, user);
 		return;
-	while (next_item(&list)) {
-		struct ssh_key key = { .body = NULL };
-
-		snprintf(member, sizeof(member), "SshPublicKeys, number %zu", list.read);
-		read_key(&row, &key);
-		if (!row.bad)
-			judge_key(&row, &key);
-		if (!row.bad)
-			compare_keys(&row, user, &key);
-		if (!row.bad && user->keys == NULL && (user->keys = calloc(USER_KEYS_MAX, sizeof(*user->keys))) == NULL)
-			sqlite_row_no_memory(&row);
-		if (check_column(check, &row, member, DROP_KEY)) {
-			check_position(&list);
-			warn_of_bits(check, &key);
-			user->keys[user->key_count++] = key;
-		} else
-			record_free_key(&key);
 	}
+	list.statement = check_query(check, CHECK_KEYS, check->source.version < SQLITE_SCHEMA_COMMENTS ? OLD_SQL : SQL,
+	    user_key);
+	if (list.statement == NULL)
+		return;
+	while (next_item(&list))
+		check_key(&list, user);
 	finish_list(&list);
 }
 

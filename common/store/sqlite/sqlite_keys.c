@@ -1,17 +1,40 @@
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/model/text.h"
 #include "common/store/sqlite/sqlite_store.h"
 
-#define KEY_BODY_MAX (2048u * TEXT_CHARACTER_MAX) /* the shape's */
+#define COMMENT_MAX (2048u * TEXT_CHARACTER_MAX) /* the shape's, for a whole body */
+
+/* What follows type and base64 in the body: "" or a space and the comment. NULL: it doesn't begin with them. */
+static const char *
+rest_of_body(const struct ssh_key *key)
+{
+	size_t type_length = strlen(key->type), base64_length = strlen(key->base64);
+	const char *rest = key->body;
+
+	if (strncmp(rest, key->type, type_length) != 0 || rest[type_length] != ' ')
+		return NULL;
+	rest += type_length + 1;
+	if (strncmp(rest, key->base64, base64_length) != 0)
+		return NULL;
+	rest += base64_length;
+	return *rest == '\0' || *rest == ' ' ? rest : NULL;
+}
 
 static int
 insert_key(struct sqlite_store *store, int64_t user_key, const struct ssh_key *key, struct api_error *error)
 {
+	const char *rest = rest_of_body(key);
+
+	/* What is read back would be another body. */
+	if (rest == NULL)
+		return api_fail(error, API_INTERNAL, "SshPublicKeyBody: doesn't begin with the key's type and base64");
 	return sqlite_run(store, STATEMENT_INSERT_KEY,
-	    "INSERT INTO ssh_keys (user_key, position, key_id, type, base64, body, date_imported) VALUES "
+	    "INSERT INTO ssh_keys (user_key, position, key_id, type, base64, comment, date_imported) VALUES "
 	    "(?1, (SELECT coalesce(max(position) + 1, 0) FROM ssh_keys WHERE user_key = ?1), ?2, ?3, ?4, ?5, ?6)",
-	    error, "ittttd", user_key, key->id, key->type, key->base64, key->body, key->imported);
+	    error, "ittttd", user_key, key->id, key->type, key->base64, *rest == '\0' ? NULL : rest + 1, key->imported);
 }
 
 int
@@ -25,14 +48,48 @@ sqlite_insert_keys(struct sqlite_store *store, int64_t user_key, const struct us
 	return 0;
 }
 
-static void
-read_key(struct sqlite_row *row, struct ssh_key *key)
+/* TYPE SPACE BASE64 [SPACE COMMENT], as keys_parse() makes it. */
+static char *
+make_body(const struct ssh_key *key, const char *comment)
 {
-	sqlite_row_copy(row, 0, key->id, KEY_ID_LENGTH);
-	sqlite_row_copy(row, 1, key->type, KEY_TYPE_MAX);
-	key->base64 = sqlite_row_dup(row, 2, KEY_BASE64_MAX);
-	key->body = sqlite_row_dup(row, 3, KEY_BODY_MAX);
-	key->imported = sqlite3_column_double(row->statement, 4);
+	char *body;
+
+	if (asprintf(&body, "%s %s%s%s", key->type, key->base64, comment == NULL ? "" : " ",
+	        comment == NULL ? "" : comment) == -1)
+		return NULL;
+	return body;
+}
+
+void
+sqlite_row_key(struct sqlite_row *row, int column, struct ssh_key *key)
+{
+	const char *comment;
+
+	memset(key, 0, sizeof(*key));
+	sqlite_row_copy(row, column, key->id, KEY_ID_LENGTH);
+	sqlite_row_copy(row, column + 1, key->type, KEY_TYPE_MAX);
+	key->base64 = sqlite_row_dup(row, column + 2, KEY_BASE64_MAX);
+	comment = sqlite_row_text(row, column + 3, COMMENT_MAX);
+	key->imported = sqlite3_column_double(row->statement, column + 4);
+	if (!row->bad && key->base64 == NULL)
+		sqlite_row_bad(row, column + 2, "nothing");
+	if (!row->bad && (key->body = make_body(key, comment)) == NULL)
+		sqlite_row_no_memory(row);
+}
+
+/* A writer may bring the store to a newer schema while a reader has it open: what this transaction sees counts. */
+static sqlite3_stmt *
+query_keys(struct sqlite_store *store, int64_t user_key, struct api_error *error)
+{
+	if (store->version < SQLITE_SCHEMA_COMMENTS && sqlite_schema_check(store, &store->version, error) == -1)
+		return NULL;
+	if (store->version < SQLITE_SCHEMA_COMMENTS)
+		return sqlite_query(store, STATEMENT_READ_OLD_KEYS,
+		    "SELECT key_id, type, base64, " SQLITE_COMMENT_OF_BODY " AS comment, date_imported FROM ssh_keys "
+		    "WHERE user_key = ?1 ORDER BY position", error, "i", user_key);
+	return sqlite_query(store, STATEMENT_READ_KEYS,
+	    "SELECT key_id, type, base64, comment, date_imported FROM ssh_keys WHERE user_key = ?1 ORDER BY position",
+	    error, "i", user_key);
 }
 
 int
@@ -41,9 +98,7 @@ sqlite_read_keys(struct sqlite_store *store, int64_t user_key, struct user_recor
 	struct sqlite_row row = { .store = store, .error = error };
 	int got;
 
-	row.statement = sqlite_query(store, STATEMENT_READ_KEYS,
-	    "SELECT key_id, type, base64, body, date_imported FROM ssh_keys WHERE user_key = ?1 ORDER BY position",
-	    error, "i", user_key);
+	row.statement = query_keys(store, user_key, error);
 	if (row.statement == NULL)
 		return -1;
 	while ((got = sqlite_step(store, row.statement, error)) == 1) {
@@ -52,7 +107,7 @@ sqlite_read_keys(struct sqlite_store *store, int64_t user_key, struct user_recor
 		else if (user->key_count == USER_KEYS_MAX)
 			sqlite_row_bad(&row, 0, "more keys than a user may have");
 		else
-			read_key(&row, &user->keys[user->key_count++]);
+			sqlite_row_key(&row, 0, &user->keys[user->key_count++]);
 		if (row.bad)
 			break;
 	}

@@ -62,19 +62,17 @@ sqlite_set_up_writer(struct sqlite_store *store)
 static int
 set_up(struct sqlite_store *store, enum store_mode mode, struct api_error *error)
 {
-	int version;
-
 	if (sqlite_set_up_reader(store) != SQLITE_OK ||
 	    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
 	    (mode != STORE_READ && sqlite_set_up_writer(store) != SQLITE_OK))
 		return sqlite_fail(store, "setting up", error);
-	if (sqlite_schema_check(store, &version, error) == -1)
+	if (sqlite_schema_check(store, &store->version, error) == -1)
 		return -1;
 	if (mode == STORE_READ)
 		return 0;
 	if (sqlite3_exec(store->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) != SQLITE_OK)
 		return sqlite_fail(store, "setting up", error);
-	return sqlite_schema_migrate(store, version, error);
+	return sqlite_schema_migrate(store, store->version, error);
 }
 
 int

@@ -65,8 +65,35 @@ static const char SCHEMA_1[] =
     "  PRIMARY KEY (user_key, position)"
     ") STRICT, WITHOUT ROWID;";
 
-/* Finding users by tag. The table's own key comes along in the index, so that nothing else is read. */
-static const char SCHEMA_2[] = "CREATE INDEX user_tags_by_key ON user_tags (key, value);";
+/*
+ * user_tags_by_key: finding users by tag. The table's own key comes along in the index, so that nothing else is read.
+ *
+ * ssh_keys: WITHOUT ROWID, the inner pages held whole rows, four of RSA keys to a page, and the body each key once more. The
+ * index of (user_key, position) is all that a user's rows are found by. Of the old rows, one whose user isn't there stays
+ * behind: foreign keys are enforced here, and it could be nobody's key. legacy_alter_table: without it, RENAME parses all
+ * that the file's schema holds, and a view that somebody added would stop it.
+ */
+static const char SCHEMA_2[] =
+    "CREATE INDEX user_tags_by_key ON user_tags (key, value);"
+    "CREATE TABLE new_ssh_keys ("
+    "  ssh_key_key INTEGER PRIMARY KEY,"
+    "  user_key INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,"
+    "  position INTEGER NOT NULL,"
+    "  key_id TEXT NOT NULL,"
+    "  type TEXT NOT NULL,"
+    "  base64 TEXT NOT NULL,"
+    "  comment TEXT,"
+    "  date_imported REAL NOT NULL"
+    ") STRICT;"
+    "INSERT INTO new_ssh_keys (user_key, position, key_id, type, base64, comment, date_imported)"
+    "  SELECT user_key, position, key_id, type, base64, " SQLITE_COMMENT_OF_BODY ", date_imported FROM ssh_keys"
+    "  WHERE EXISTS (SELECT 1 FROM users WHERE users.user_key = ssh_keys.user_key)"
+    "  ORDER BY user_key, position;"
+    "DROP TABLE ssh_keys;"
+    "PRAGMA legacy_alter_table = ON;"
+    "ALTER TABLE new_ssh_keys RENAME TO ssh_keys;"
+    "PRAGMA legacy_alter_table = OFF;"
+    "CREATE UNIQUE INDEX ssh_keys_by_user ON ssh_keys (user_key, position);";
 
 /* STEPS[n] makes schema n + 1 of schema n. A step that a release has shipped stays as it is: the next change is one more. */
 static const char *const STEPS[] = { SCHEMA_1, SCHEMA_2 };
@@ -136,6 +163,7 @@ migrate(struct sqlite_store *store, struct api_error *error)
 		return -1;
 	if (version < SCHEMA_VERSION && sqlite_schema_apply(store->db, version, 0) != SQLITE_OK)
 		return sqlite_fail(store, "can't be brought to this release's schema", error);
+	store->version = SCHEMA_VERSION;
 	return 0;
 }
 

@@ -61,6 +61,7 @@ enum statement {
 	STATEMENT_READ_USER,
 	STATEMENT_READ_SECONDARY_GIDS,
 	STATEMENT_READ_KEYS,
+	STATEMENT_READ_OLD_KEYS,
 	STATEMENT_READ_USER_TAGS,
 	STATEMENT_LIST_USERS,
 	STATEMENT_LIST_USER_KEYS,
@@ -73,6 +74,7 @@ struct sqlite_store {
 	struct store base;
 	sqlite3 *db;
 	char *path;
+	int version; /* the schema's when it was last looked at; a reader's may have been migrated since; 0: not known */
 	bool batch; /* between store_begin() and its end */
 	int writer_wait_ms; /* how long to wait for other writers; tests make it short */
 	sqlite3_stmt *statements[STATEMENT_COUNT];
@@ -91,6 +93,13 @@ int sqlite_set_up_writer(struct sqlite_store *store);
 /* sqlite_make: the file at path, with a copy of the contents, or, for NULL, an empty store. Returns 0, 1 when somebody else
  * has made one meanwhile, or -1. */
 int sqlite_make(const char *path, sqlite3 *contents, struct api_error *error);
+
+/* The first schema whose keys have a comment. In older ones it is what follows type and base64 in the row's body. A body that
+ * begins otherwise (the file was edited) has none: type and base64 alone have always decided who logs in, and still do. */
+#define SQLITE_SCHEMA_COMMENTS 2
+#define SQLITE_COMMENT_OF_BODY \
+	"CASE WHEN substr(body, 1, length(type) + length(base64) + 2) = type || ' ' || base64 || ' ' " \
+	"THEN substr(body, length(type) + length(base64) + 3) END"
 
 /* sqlite_schema_apply: the steps from one schema to another (to 0: the newest), in the caller's transaction, if any. Returns
  * SQLite's code. */
@@ -166,6 +175,8 @@ int sqlite_insert_user_tags(struct sqlite_store *store, int64_t user_key, const 
     struct api_error *error);
 int sqlite_delete_user_tags(struct sqlite_store *store, int64_t user_key, struct api_error *error);
 
+/* sqlite_row_key: five columns from this one on, id, type, base64, comment and date. For record_free_key(), when bad, too. */
+void sqlite_row_key(struct sqlite_row *row, int column, struct ssh_key *key);
 /* sqlite_read_keys: a row's keys into *user. sqlite_insert_keys: all of the record's, to a row that has none. */
 int sqlite_read_keys(struct sqlite_store *store, int64_t user_key, struct user_record *user, struct api_error *error);
 int sqlite_insert_keys(struct sqlite_store *store, int64_t user_key, const struct user_record *user,

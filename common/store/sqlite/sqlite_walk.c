@@ -11,7 +11,7 @@
 #define GAP_MAX ((int64_t)1 << 40)
 #define USERS_BETWEEN 256 /* two signs of life */
 
-/* One of the two tables that records begin in. */
+/* One of the tables whose rows are found so. */
 struct table {
 	const char *name;
 	enum check_statement next;
@@ -23,6 +23,11 @@ static const struct table SERVERS = { "servers", CHECK_NEXT_SERVER,
 	"SELECT server_key FROM servers NOT INDEXED WHERE server_key >= ?1 ORDER BY server_key LIMIT 1", check_server };
 static const struct table USERS = { "users", CHECK_NEXT_USER,
 	"SELECT user_key FROM users NOT INDEXED WHERE user_key >= ?1 ORDER BY user_key LIMIT 1", check_user };
+
+static void find_key(struct check *check, int64_t ssh_key_key);
+
+static const struct table KEYS = { "ssh_keys", CHECK_NEXT_KEY,
+	"SELECT ssh_key_key FROM ssh_keys NOT INDEXED WHERE ssh_key_key >= ?1 ORDER BY ssh_key_key LIMIT 1", find_key };
 
 /* 1 with the first key from this one on, 0 when there is none, -1 when it can't be read, or the check has failed. */
 static int
@@ -187,9 +192,91 @@ count_users(struct check *check)
 	return count;
 }
 
+static int
+found_failed(struct check *check)
+{
+	struct sqlite_store found = { .db = check->found, .path = check->source.path };
+
+	check->failed = true;
+	return sqlite_fail(&found, "a temporary file for its check", check->error);
+}
+
+/* What the columns of a row say: ssh_key_key, user_key, position. The first to say it of a key counts. */
+static void
+add_found(struct check *check, sqlite3_stmt *row)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		sqlite3_bind_int64(check->add_found, i + 1, sqlite3_column_int64(row, i));
+	sqlite3_step(check->add_found);
+	if (sqlite3_reset(check->add_found) != SQLITE_OK)
+		found_failed(check);
+}
+
+static void
+find_key(struct check *check, int64_t ssh_key_key)
+{
+	sqlite3_stmt *row = check_query(check, CHECK_KEY_OWNER,
+	    "SELECT ssh_key_key, user_key, position FROM ssh_keys NOT INDEXED WHERE ssh_key_key = ?1", ssh_key_key);
+
+	if (row == NULL)
+		return;
+	if (check_step(check, row) == 1)
+		add_found(check, row);
+	sqlite3_reset(row);
+}
+
+/* Keys whose row is lost: the index still knows whose they were. */
+static void
+find_lost_keys(struct check *check)
+{
+	sqlite3_stmt *row = NULL;
+
+	if (sqlite3_prepare_v2(check->source.db, "SELECT ssh_key_key, user_key, position FROM ssh_keys "
+	        "INDEXED BY ssh_keys_by_user", -1, &row, NULL) == SQLITE_OK)
+		while (!check->failed && check_step(check, row) == 1)
+			add_found(check, row);
+	sqlite3_finalize(row);
+}
+
+/* Not in the connection that is checked: once a fault was met there, not even its temporary tables can be written. */
+static int
+make_found(struct check *check)
+{
+	static const char MAKE[] = "PRAGMA journal_mode = OFF; CREATE TABLE found_keys "
+	    "(ssh_key_key INTEGER PRIMARY KEY, user_key INTEGER, position INTEGER);"
+	    "CREATE INDEX found_keys_by_user ON found_keys (user_key, position); BEGIN";
+
+	if (sqlite3_open("", &check->found) != SQLITE_OK ||
+	    sqlite3_exec(check->found, MAKE, NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_prepare_v2(check->found, "INSERT OR IGNORE INTO found_keys VALUES (?1, ?2, ?3)", -1,
+	        &check->add_found, NULL) != SQLITE_OK ||
+	    sqlite3_prepare_v2(check->found, "SELECT ssh_key_key FROM found_keys WHERE user_key = ?1 ORDER BY position, "
+	        "ssh_key_key", -1, &check->find_found, NULL) != SQLITE_OK)
+		return found_failed(check);
+	return 0;
+}
+
+/* Users' keys are found by an index; what stands in the table is not to be lost with it. Nobody needs this in a sound file,
+ * nor before there was that index. */
+static void
+find_keys(struct check *check)
+{
+	if (check->findings->faults == 0 || check->source.version < SQLITE_SCHEMA_COMMENTS || make_found(check) == -1)
+		return;
+	walk(check, &KEYS);
+	if (!check->failed)
+		find_lost_keys(check);
+	check->damaged = false;
+}
+
 int
 check_records(struct check *check)
 {
+	find_keys(check);
+	if (check->failed)
+		return -1;
 	check->user_total = count_users(check);
 	walk(check, &SERVERS);
 	if (!check->failed && check->damaged)
