@@ -16,8 +16,10 @@
 #include "common/model/keys.h"
 #include "common/model/text.h"
 
-#define FILE_BYTES_MAX (1024 * 1024)
-#define FILES_MAX      1000 /* of one user */
+/* Of one user: whoever may write the files decides what is in them, and must not fill our memory or disk, or the screen. */
+#define BYTES_MAX      (1024 * 1024)
+#define FILES_MAX      1000
+#define LINES_TOLD_MAX 1000
 #define BODY_MAX       2048 /* characters, as the shape has it */
 #define SHOWN_MAX      60   /* of what a file holds, in a message */
 
@@ -30,21 +32,10 @@ struct key_reader {
 	cJSON *restricted; /* the base64 of keys whose first line has options */
 	char *base64[USER_KEYS_MAX];
 	size_t count;
+	size_t bytes, lines_told; /* so far */
+	bool unread; /* a file, or the rest of one, that sshd would go by, was not read */
 	bool no_memory;
 };
-
-__attribute__((format(printf, 3, 4))) static void
-note(struct key_reader *reader, enum left_kind kind, const char *format, ...)
-{
-	char text[512];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	import_left_note(reader->source->left, kind, reader->source->line, reader->name, "%s line %zu: %s", reader->file,
-	    reader->line, text);
-}
 
 static int
 open_below(int directory, const char *name, int flags)
@@ -56,6 +47,23 @@ static void
 note_file(struct key_reader *reader, const char *file, const char *why)
 {
 	import_left_note(reader->source->left, LEFT_KEY_FILE, reader->source->line, reader->name, "%s: %s", file, why);
+	reader->unread = true;
+}
+
+/* After the last that is told of, nothing more is read. */
+__attribute__((format(printf, 3, 4))) static void
+note(struct key_reader *reader, enum left_kind kind, const char *format, ...)
+{
+	char text[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	import_left_note(reader->source->left, kind, reader->source->line, reader->name, "%s line %zu: %s", reader->file,
+	    reader->line, text);
+	if (++reader->lines_told == LINES_TOLD_MAX)
+		note_file(reader, reader->file, "what comes after this is not read: too many lines that can't be used");
 }
 
 /* sshd goes by a key's first line: one that had options there is not let in without them by a later one. */
@@ -236,7 +244,7 @@ read_text(struct key_reader *reader, const char *file, char *text)
 
 	reader->file = file;
 	reader->line = 0;
-	while ((line = strsep(&text, "\n")) != NULL && !reader->no_memory) {
+	while (!reader->no_memory && !reader->unread && (line = strsep(&text, "\n")) != NULL) {
 		reader->line++;
 		line[strcspn(line, "\r")] = '\0';
 		read_line(reader, line);
@@ -247,20 +255,20 @@ read_text(struct key_reader *reader, const char *file, char *text)
 static void
 read_file(struct key_reader *reader, const char *file, int descriptor)
 {
-	char *text = malloc(FILE_BYTES_MAX + 2);
-	size_t used = 0;
+	char *text = malloc(BYTES_MAX + 2);
+	size_t used = 0, most = BYTES_MAX - reader->bytes;
 	ssize_t count = 0;
 
 	if (text == NULL)
 		reader->no_memory = true;
-	while (text != NULL && used <= FILE_BYTES_MAX &&
-	    (count = read(descriptor, text + used, FILE_BYTES_MAX + 1 - used)) > 0)
+	while (text != NULL && used <= most && (count = read(descriptor, text + used, most + 1 - used)) > 0)
 		used += (size_t)count;
 	if (count == -1)
 		note_file(reader, file, strerror(errno));
-	else if (used > FILE_BYTES_MAX)
-		note_file(reader, file, "longer than 1 MiB");
+	else if (used > most)
+		note_file(reader, file, reader->bytes == 0 ? "longer than 1 MiB" : "longer than 1 MiB with those before it");
 	else if (text != NULL) {
+		reader->bytes += used;
 		text[used] = '\0';
 		if (strlen(text) == used)
 			read_text(reader, file, text);
@@ -308,7 +316,8 @@ read_below(struct key_reader *reader, int directory, const char *name, const cha
 		read_file(reader, shown, descriptor);
 		return true;
 	case THERE_DIRECTORY:
-		note_file(reader, shown, "not a regular file");
+		import_left_note(reader->source->left, LEFT_KEY_FILE, reader->source->line, reader->name,
+		    "%s: not a regular file", shown);
 		close(descriptor);
 		return true;
 	case THERE_UNUSABLE:
@@ -376,7 +385,8 @@ is_key_file(const struct dirent *entry)
 	return entry->d_name[0] != '.'; /* as the shell's * has it */
 }
 
-/* In the order of their names, so that a second run finds the keys in the same one. Closes the directory. */
+/* In the order of their names, in which the image puts them into one file. A key may have options in a file that was not
+ * read, and sshd would go by these: so none is taken from what comes after it. Closes the directory. */
 static void
 read_all_files(struct key_reader *reader, int directory)
 {
@@ -388,10 +398,13 @@ read_all_files(struct key_reader *reader, int directory)
 		note_file(reader, ".ssh/keys", strerror(errno));
 	for (i = 0; i < count; i++) {
 		snprintf(shown, sizeof(shown), ".ssh/keys/%s", entries[i]->d_name);
-		if (i < FILES_MAX)
-			read_below(reader, directory, entries[i]->d_name, shown);
-		else if (i == FILES_MAX)
+		if (i == FILES_MAX)
 			note_file(reader, shown, "and what comes after it: too many files");
+		else if (i < FILES_MAX && reader->unread)
+			note_file(reader, shown, "not read: what comes before it could not all be read, and may have the same "
+			    "keys with options");
+		else if (i < FILES_MAX)
+			read_below(reader, directory, entries[i]->d_name, shown);
 		free(entries[i]);
 	}
 	free(entries);

@@ -59,6 +59,19 @@ add_directory(struct import_source *source, cJSON *user, const char *name, const
 	return well;
 }
 
+/* Counted before anything is made of them: a line has room for millions. */
+static bool
+too_many(const char *directories)
+{
+	size_t count = 0;
+
+	for (directories += strspn(directories, ","); *directories != '\0'; directories += strspn(directories, ",")) {
+		directories += strcspn(directories, ",");
+		count++;
+	}
+	return count > MAPPINGS_MAX;
+}
+
 /* Each directory becomes an entry; without any, the user's own directory is the root. */
 static bool
 add_directories(struct import_source *source, cJSON *user, const struct image_user *image)
@@ -128,6 +141,9 @@ import_users_conf_line(struct import_source *source, char *line)
 		return import_source_refuse(source, image.name, "The uid is no number");
 	if (has_uid && !gid_of(source, &image, &gid))
 		return 0;
+	if (too_many(image.directories))
+		return import_source_refuse(source, image.name, "More than %d directories, the most that a user may see",
+		    MAPPINGS_MAX);
 	if (image.password[0] != '\0')
 		import_left_note(source->left, LEFT_PASSWORD, source->line, image.name, "%s", "");
 	user = import_source_user(source, image.name, has_uid ? &uid : NULL);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,19 +41,25 @@ open_backup(const struct store_command *command)
 	return -1;
 }
 
-/* What a store holds is partly in the log beside it, which is not read here: the file alone would be an older state. */
+/* What a store in use holds is partly in the log beside it, which is not read here: the file alone would be an older state.
+ * So it is with the copies that a repair and a restore keep. What has no name has no log. */
 static bool
 has_log(const struct store_command *command)
 {
-	char log[PATH_MAX];
+	char *file = realpath(command->file, NULL), *log = NULL;
 	struct stat status;
-	int length = snprintf(log, sizeof(log), "%s-wal", command->file);
+	bool found = false;
 
-	if (length < 0 || (size_t)length >= sizeof(log) || stat(log, &status) == -1 || status.st_size == 0)
-		return false;
-	fprintf(stderr, "%s: %s: is no backup but a store: its newest writes are in %s. `berth backup FILE --config` makes "
-	    "a backup of it, with a configuration whose Store it is\n", command->name, command->file, log);
-	return true;
+	if (file != NULL && asprintf(&log, "%s-wal", file) != -1) {
+		found = lstat(log, &status) == 0 && status.st_size > 0;
+		if (found)
+			fprintf(stderr, "%s: %s: is no backup but a store: its newest writes are in %s. `berth backup FILE "
+			    "--config` makes a backup of it, with a configuration whose Store it is: see berth-store(8)\n",
+			    command->name, command->file, log);
+		free(log);
+	}
+	free(file);
+	return found;
 }
 
 static int

@@ -8,6 +8,7 @@ import pytest
 from import_lines import exported, lines, run, simple
 
 ROLE = "arn:aws:iam::000000000000:role/berth"
+AFTER = "not read: what comes before it could not all be read, and may have the same keys with options"
 
 
 def key_lines(public_keys):
@@ -325,6 +326,53 @@ def test_users_conf_keys_directory_is_a_link(admin, passwd, home, public_keys, t
     summary, _ = convert(admin, "--from", "users.conf", "--home", home, passwd("foo::70001:70001\n"))
     assert left(summary)["KeyFile"] == [(1, "foo", ".ssh/keys: a symbolic link, which is not followed")]
     assert exported(admin)[0]["SshPublicKeys"] == []
+
+
+def test_users_conf_keys_without_end(admin, passwd, home, public_keys):
+    """A user who fills the directory of keys fills neither the disk nor the list, nor is anybody else's key lost."""
+    one, two = key_lines(public_keys)
+    for name in "foo", "bar", "baz":
+        (home / name / ".ssh" / "keys").mkdir(parents=True)
+    for number in range(3):
+        (home / "foo" / ".ssh" / "keys" / f"a{number}").write_text((one + "\n" if number == 0 else "") + "x\n" * 600)
+        (home / "bar" / ".ssh" / "keys" / f"a{number}").write_text((one + "\n") * (400 * 1024 // len(one)))
+    for name in "foo", "bar", "baz":
+        (home / name / ".ssh" / "keys" / "z").write_text(two + "\n")
+    summary, _ = convert(admin, "--from", "users.conf", "--home", home,
+                         passwd("foo::70001:70001\nbar::70002:70002\nbaz::70003:70003\n"))
+    told = left(summary)
+    assert len(told["Key"]) == 1000
+    assert told["KeyFile"] == [
+        (1, "foo", ".ssh/keys/a1: what comes after this is not read: too many lines that can't be used"),
+        (1, "foo", f".ssh/keys/a2: {AFTER}"), (1, "foo", f".ssh/keys/z: {AFTER}"),
+        (2, "bar", ".ssh/keys/a2: longer than 1 MiB with those before it"), (2, "bar", f".ssh/keys/z: {AFTER}")]
+    assert [one["SshPublicKeys"] for one in bodies(exported(admin))] == [[one], [two], [one]]
+
+
+def test_users_conf_keys_that_an_unread_file_may_restrict(admin, passwd, home, public_keys, tmp_path):
+    """sshd goes by a key's first line: it may stand in what was not read."""
+    one, two = key_lines(public_keys)
+    (tmp_path / "forced").write_text(f'command="/bin/false" {two}\n')
+    for name in "foo", "bar":
+        keys = home / name / ".ssh" / "keys"
+        keys.mkdir(parents=True)
+        (keys / "a").write_text(one + "\n")
+        (keys / "z").write_text(two + "\n")
+    (home / "foo" / ".ssh" / "keys" / "b").symlink_to(tmp_path / "forced")
+    (home / "bar" / ".ssh" / "keys" / "b").mkdir()
+    summary, _ = convert(admin, "--from", "users.conf", "--home", home, passwd("foo::70001:70001\nbar::70002:70002\n"))
+    assert left(summary)["KeyFile"] == [
+        (1, "foo", ".ssh/keys/b: a symbolic link, which is not followed"), (1, "foo", f".ssh/keys/z: {AFTER}"),
+        (2, "bar", ".ssh/keys/b: not a regular file")]
+    assert {one["UserName"]: one["SshPublicKeys"] for one in bodies(exported(admin))} == {"foo": [one], "bar": [one, two]}
+
+
+def test_users_conf_with_millions_of_directories(admin, passwd, home):
+    """Refused before anything is made of them: they would take gigabytes."""
+    path = passwd("foo::70001:70001:" + "a," * 4000000 + "\nbar::70002:70002:" + "a," * 50001 + "\nbaz::70003:70003:in\n")
+    summary, err = convert(admin, "--from", "users.conf", "--home", home, path, status=1)
+    assert (summary["Created"], summary["Refused"]) == (1, 2)
+    assert [line.split(": ")[2].split(",")[0] for line in err.splitlines()] == ["More than 50000 directories"] * 2
 
 
 def test_a_source_is_not_taken_for_lines(admin, passwd):

@@ -260,6 +260,32 @@ def test_restore_refuses(filled, kind):
         assert done.returncode == 254 and "user bob" in done.stdout
 
 
+def test_restore_of_what_was_kept(filled):
+    """The copy that a restore leaves has a log: without it, the newest users would be missing."""
+    copy = backup(filled)
+    reader = filled.open()  # keeps the log where it is
+    reader.execute("SELECT count(*) FROM users").fetchall()
+    filled.create_user("carol")
+    before = filled.described()
+    restore(filled, copy)
+    assert "carol" not in filled.names()
+    kept = filled.folder / filled.kept("before-restore")[0]
+    link = filled.directory / "link"
+    link.symlink_to(kept)
+    files = filled.files()
+    for name in kept, link, filled.path:
+        assert f"{os.path.realpath(name)}-wal" in restore(filled, name, code=254).stderr
+    assert filled.files() == files
+    other = filled.directory / "kept.conf"
+    other.write_text(f"User {filled.account.pw_name}\nStore sqlite:{kept}\n")
+    again = filled.directory / "again"
+    subprocess.run([BERTH, "backup", again, "--config", other], check=True)
+    restore(filled, again)
+    reader.close()
+    assert filled.described() == before
+    filled.clean()
+
+
 def test_restore_into_nothing(filled):
     before = filled.described()
     copy = backup(filled)
@@ -433,3 +459,68 @@ def test_restore_waits_for_writers(filled):
     holder.release()
     out, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (0, ""), out
+
+
+def test_restore_that_may_come_to_be(filled):
+    """The log could not be made durable, and the host goes down: what it holds may count after all. What was there before
+    must not be gone then."""
+    copy = backup(filled)
+    program = ("import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT 1 FROM users').fetchall(); "
+               "print(flush=True); sys.stdin.read()")
+    reader = subprocess.Popen(["/usr/bin/python3", "-c", program, filled.path], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE)
+    reader.stdout.readline()  # from here on the log stays
+    filled.give()
+    filled.create_user("carol")
+    before = filled.described()
+    env = {"LD_PRELOAD": str(TOOLS / "fail_io.so"), "FAIL_IO_FILE": "berth.db-wal", "FAIL_IO_CALL": "sync"}
+    done = filled.berth("restore", copy, "--yes", env=env)
+    assert done.returncode == 255 and "Input/output error" in done.stderr
+    assert filled.described() == before
+    kept, = filled.kept("before-restore")
+    assert kept in done.stderr
+    reader.kill()
+    reader.wait()
+    os.unlink(f"{filled.path}-shm")
+    for suffix in "", "-wal":
+        os.replace(filled.folder / f"{kept}{suffix}", f"{filled.path}{suffix}")
+    assert filled.described() == before
+    filled.clean()
+
+
+def test_restore_into_nothing_without_room(filled, place):
+    """At whatever step the disk is full: all of the store, or none."""
+    filled.fill(2000, prefix="more")
+    names = filled.names()
+    copy = backup(filled)
+    filled.checkpoint()
+    size = filled.path.stat().st_size
+    for name in filled.files():
+        os.unlink(filled.folder / name)
+    done = None
+    for leave in range(size // 2, size * 5, size // 5):
+        ballast = place.fill(leave=leave)
+        done = filled.berth("restore", copy, "--yes")
+        ballast.unlink()
+        if done.returncode == 0:
+            assert filled.names() == names, leave
+            filled.clean()
+            break
+        assert done.returncode == 255
+        assert "full" in done.stderr or "No space left" in done.stderr, done.stderr
+        assert filled.files() == [], leave
+    assert done.returncode == 0
+
+
+def test_restore_over_a_wreck_without_room(filled, place):
+    """What can't be written as a store goes back to its place when no new one can be made."""
+    filled.fill(2000, prefix="more")
+    copy = backup(filled)
+    filled.sql("PRAGMA user_version = 99")  # a newer Berth's, which only that one can read
+    filled.checkpoint()
+    before = store_bytes(filled)
+    place.fill(leave=copy.stat().st_size * 3 // 2)
+    done = filled.berth("restore", copy, "--yes")
+    assert done.returncode == 255
+    assert "full" in done.stderr or "No space left" in done.stderr, done.stderr
+    assert store_bytes(filled) == before

@@ -187,6 +187,8 @@ EDITS = {
               same),
     "trigger": ("CREATE TRIGGER evil AFTER INSERT ON users BEGIN UPDATE users SET uid = 0; END",
                 dict(Problem="the trigger evil is none of Berth's"), same),
+    "trigger like statistics": ("CREATE TRIGGER sqlite4stats AFTER INSERT ON users BEGIN UPDATE users SET uid = 0; END",
+                                dict(Problem="the trigger sqlite4stats is none of Berth's"), same),
     "view": ("CREATE VIEW all_users AS SELECT * FROM users", dict(Problem="the view all_users is none of Berth's"), same),
     "two of one name": ("DROP INDEX users_by_name; INSERT INTO users (server_key, user_name, role)"
                         " SELECT server_key, user_name, role FROM users WHERE $HIM",
@@ -495,3 +497,19 @@ def test_a_table_that_is_gone(filled):
     done = filled.fsck("--repair")
     assert done.returncode == 255 and "beyond repair" in done.stderr
     assert filled.rows("SELECT count(*) FROM ssh_keys") == [(USERS,)]
+
+
+@pytest.mark.parametrize("counter", [(1 << 63) - 1, 0, None, "text"])
+def test_the_counter_of_keys(filled, counter):
+    """At its end, no user can be created any more; too low, a deleted user's key is given again."""
+    before = filled.described()
+    if counter is None:
+        filled.sql("DELETE FROM sqlite_sequence WHERE name = 'users'")
+    else:
+        filled.sql(f"UPDATE sqlite_sequence SET seq = {counter!r} WHERE name = 'users'")
+    fault, = filled.faults()
+    assert fault["Member"] == "users" and "the counter of its keys is at" in fault["Problem"]
+    assert filled.fsck("--repair").returncode == 0
+    assert filled.described() == before
+    filled.create_user("after")
+    filled.clean()

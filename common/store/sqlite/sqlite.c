@@ -131,12 +131,27 @@ sqlite_moved(struct store *base)
 	return sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
 }
 
-/* Each call within a batch is a savepoint of it. When the library had to roll back the batch, its calls must not begin
- * transactions of their own. */
+/* Some errors have rolled back already. Without memory it can't be done: then the next transaction does it. */
+static void
+roll_back(struct sqlite_store *store)
+{
+	store->spoiled = !sqlite3_get_autocommit(store->db) &&
+	    sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK;
+}
+
+/* The library had to roll back the batch, or what a call had left of it can't be taken back. */
+static bool
+is_undone(const struct sqlite_store *store)
+{
+	return store->spoiled || sqlite3_get_autocommit(store->db);
+}
+
+/* Each call within a batch is a savepoint of it. When the batch is undone, its calls must not begin transactions of their
+ * own. */
 static int
 save(struct sqlite_store *store, struct api_error *error)
 {
-	if (sqlite3_get_autocommit(store->db))
+	if (is_undone(store))
 		return api_fail(error, API_UNAVAILABLE, "Store %.1000s: the batch has been undone", store->path);
 	return sqlite_run(store, STATEMENT_SAVE, "SAVEPOINT call", error, "");
 }
@@ -146,6 +161,8 @@ sqlite_begin_read(struct sqlite_store *store, struct api_error *error)
 {
 	if (store->batch)
 		return save(store, error);
+	if (store->spoiled)
+		roll_back(store);
 	return sqlite_run(store, STATEMENT_BEGIN_READ, "BEGIN", error, "");
 }
 
@@ -156,7 +173,7 @@ check_in_place(struct sqlite_store *store, struct api_error *error)
 {
 	if (!sqlite_moved(&store->base))
 		return 0;
-	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	roll_back(store);
 	return api_fail(error, API_UNAVAILABLE, "Store %.1000s: was removed or replaced meanwhile; try again", store->path);
 }
 
@@ -165,6 +182,8 @@ sqlite_begin_write(struct sqlite_store *store, struct api_error *error)
 {
 	if (store->batch)
 		return save(store, error);
+	if (store->spoiled)
+		roll_back(store);
 	/* IMMEDIATE takes the writer's lock now, where waiting is safe: a reader that becomes a writer fails instead. */
 	if (sqlite_run(store, STATEMENT_BEGIN_WRITE, "BEGIN IMMEDIATE", error, "") == -1)
 		return -1;
@@ -174,11 +193,13 @@ sqlite_begin_write(struct sqlite_store *store, struct api_error *error)
 static int
 finish_call(struct sqlite_store *store, int result, struct api_error *error)
 {
-	if (result == 0)
-		return sqlite_run(store, STATEMENT_RELEASE, "RELEASE call", error, "");
-	if (!sqlite3_get_autocommit(store->db))
-		sqlite3_exec(store->db, "ROLLBACK TO call; RELEASE call", NULL, NULL, NULL);
-	return result;
+	if (result == 0 && sqlite_run(store, STATEMENT_RELEASE, "RELEASE call", error, "") == 0)
+		return 0;
+	/* A call that has failed must not be committed with the others, nor half of it. */
+	if (!sqlite3_get_autocommit(store->db) &&
+	    sqlite3_exec(store->db, "ROLLBACK TO call; RELEASE call", NULL, NULL, NULL) != SQLITE_OK)
+		store->spoiled = true;
+	return result == 0 ? -1 : result;
 }
 
 int
@@ -188,9 +209,7 @@ sqlite_finish(struct sqlite_store *store, int result, struct api_error *error)
 		return finish_call(store, result, error);
 	if (result == 0 && sqlite_run(store, STATEMENT_COMMIT, "COMMIT", error, "") == 0)
 		return 0;
-	/* Some errors have rolled back already. One here leaves nothing committed either way. */
-	if (!sqlite3_get_autocommit(store->db))
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	roll_back(store);
 	return result == 0 ? -1 : result;
 }
 
@@ -214,8 +233,7 @@ sqlite_abandon(struct store *base)
 	struct sqlite_store *store = (struct sqlite_store *)base;
 
 	store->batch = false;
-	if (!sqlite3_get_autocommit(store->db))
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	roll_back(store);
 }
 
 static int
@@ -224,8 +242,10 @@ sqlite_commit(struct store *base, struct api_error *error)
 	struct sqlite_store *store = (struct sqlite_store *)base;
 
 	store->batch = false;
-	if (sqlite3_get_autocommit(store->db))
+	if (is_undone(store)) {
+		roll_back(store);
 		return api_fail(error, API_UNAVAILABLE, "Store %.1000s: the batch has been undone", store->path);
+	}
 	return sqlite_finish(store, 0, error);
 }
 

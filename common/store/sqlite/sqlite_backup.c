@@ -145,6 +145,8 @@ put_anew(const char *path, sqlite3 *contents, bool move, char *kept, struct api_
 	if (result == 1)
 		return api_fail(error, API_UNAVAILABLE, "Store %.1000s: was made by somebody else meanwhile; try again",
 		    path);
+	if (result == -1 && move)
+		replace_move_back(path, kept, error);
 	return result;
 }
 

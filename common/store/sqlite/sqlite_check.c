@@ -10,6 +10,8 @@
 #define STRUCTURE_FAULTS "1000"
 /* How many of the library's steps lie between two signs of life. */
 #define STEPS_BETWEEN 200000
+/* No store gets so far. */
+#define KEY_MAX ((sqlite3_int64)1 << 62)
 
 void
 check_fault(struct check *check, const char *member, const char *repair, const char *format, ...)
@@ -165,7 +167,7 @@ has_object(sqlite3 *db, sqlite3_stmt *row, bool exact)
 static void
 compare_schema(struct check *check, sqlite3 *from, sqlite3 *to, bool ours)
 {
-	static const char OBJECTS[] = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'";
+	static const char OBJECTS[] = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat[134]'";
 	sqlite3_stmt *row = NULL;
 	const char *type, *name;
 
@@ -240,6 +242,29 @@ check_names(struct check *check)
 	sqlite3_finalize(statement);
 }
 
+/* The counter that gives each new row its key: at its end no row can be made any more, and below the last key one that a
+ * deleted row had may be given again. */
+static void
+check_counter(struct check *check, const char *table, const char *key)
+{
+	sqlite3_stmt *statement = NULL;
+	sqlite3_int64 counter, last;
+	char sql[256];
+
+	snprintf(sql, sizeof(sql), "SELECT (SELECT max(seq) FROM sqlite_sequence WHERE name = '%s'), max(%s) FROM %s", table,
+	    key, table);
+	if (sqlite3_prepare_v2(check->source.db, sql, -1, &statement, NULL) == SQLITE_OK &&
+	    check_step(check, statement) == 1) {
+		counter = sqlite3_column_int64(statement, 0);
+		last = sqlite3_column_int64(statement, 1);
+		if (counter < last || counter > KEY_MAX)
+			check_fault(check, table, "rows are numbered anew",
+			    "the counter of its keys is at %lld, and the last key is %lld", (long long)counter,
+			    (long long)last);
+	}
+	sqlite3_finalize(statement);
+}
+
 static void
 check_file(struct check *check)
 {
@@ -251,6 +276,8 @@ check_file(struct check *check)
 		check_orphans(check, "user_tags", "users", "user_key");
 		check_orphans(check, "secondary_gids", "users", "user_key");
 		check_names(check);
+		check_counter(check, "servers", "server_key");
+		check_counter(check, "users", "user_key");
 	}
 	sqlite3_progress_handler(check->source.db, 0, NULL, NULL);
 }

@@ -120,8 +120,9 @@ int replace_commit(struct replace *replace, const char *why, const struct store_
     struct api_error *error);
 void replace_end(struct replace *replace);
 /* replace_move: a file that can't be written as above goes out of the way, with its log, under a name
- * like that of such a copy. */
+ * like that of such a copy. replace_move_back: it stays after all, since what *error tells of has failed. */
 int replace_move(const char *path, const char *why, char *kept, struct api_error *error);
+void replace_move_back(const char *path, char *kept, struct api_error *error);
 
 /* scratch_open: an empty database in a file without a name, in the directory of the store at path, to be filled and thrown
  * away. NULL with *error. */

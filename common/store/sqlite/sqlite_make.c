@@ -34,7 +34,8 @@ make_schema(sqlite3 *db)
 	return code == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : code;
 }
 
-/* Fills the new, empty draft of a store, and leaves a file that stands by itself: no log beside it. */
+/* Fills the new, empty draft of a store, and leaves a file that stands by itself: no log beside it. The library would bring
+ * the log into the file when it is closed, too, but doesn't tell when there is no room for that. */
 static int
 fill(const char *draft, const char *path, sqlite3 *contents, struct api_error *error)
 {
@@ -43,7 +44,8 @@ fill(const char *draft, const char *path, sqlite3 *contents, struct api_error *e
 
 	if (sqlite3_open_v2(draft, &store.db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
 	    sqlite3_exec(store.db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK ||
-	    (contents == NULL ? make_schema(store.db) : copy(contents, store.db)) != SQLITE_OK)
+	    (contents == NULL ? make_schema(store.db) : copy(contents, store.db)) != SQLITE_OK ||
+	    sqlite3_wal_checkpoint_v2(store.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK)
 		sqlite_fail(&store, "making the store", error);
 	else
 		result = 0;

@@ -81,7 +81,7 @@ salvage(struct repair *repair, const char *path, const struct store_care *care, 
 	if (check_all(repair->source, path, care, &rescue->base, findings, error) == -1)
 		return -1;
 	rescue->batch = false;
-	if (sqlite3_exec(rescue->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+	if (rescue->spoiled || sqlite3_exec(rescue->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
 		return sqlite_fail(rescue, "writing a temporary file", error);
 	return 0;
 }

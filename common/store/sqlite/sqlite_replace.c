@@ -251,35 +251,63 @@ keep(struct replace *replace, const char *why, char *kept, struct api_error *err
 	return -1;
 }
 
+/* What can't be synced may be on the disk all the same: should the host go down before somebody writes, the log as it is
+ * found then counts. The old contents must not be gone by that time. */
+static int
+commit_failed(struct replace *replace, char *kept, struct api_error *error)
+{
+	const struct api_error why = *error;
+
+	if ((sqlite3_errcode(replace->store.db) & 0xff) == SQLITE_IOERR)
+		api_fail(error, why.code, "%.2000s; the store is as it was, of which %.1000s is a copy: should the host go "
+		    "down now, the store may become the new one", why.message, kept);
+	else
+		remove_kept(kept);
+	kept[0] = '\0';
+	return -1;
+}
+
 int
 replace_commit(struct replace *replace, const char *why, const struct store_care *care, char *kept,
     struct api_error *error)
 {
 	if (keep(replace, why, kept, error) == -1)
 		return -1;
-	if (commit(replace, care, error) == 0)
-		return 0;
-	remove_kept(kept);
-	kept[0] = '\0';
-	return -1;
+	return commit(replace, care, error) == 0 ? 0 : commit_failed(replace, kept, error);
 }
 
-int
-replace_move(const char *path, const char *why, char *kept, struct api_error *error)
+/* The file last: a restore that is killed on the way can be made again, and what comes back has its log. */
+static int
+rename_all(const char *path, const char *to_path)
 {
 	static const char *const SUFFIXES[] = { "-shm", "-wal", "-journal", "" };
 	char from[PATH_MAX + 16], to[PATH_MAX + 16];
 	size_t i;
 
-	if (name_kept(path, why, kept) == 0) {
-		for (i = 0; i < sizeof(SUFFIXES) / sizeof(*SUFFIXES); i++) {
-			snprintf(from, sizeof(from), "%s%s", path, SUFFIXES[i]);
-			snprintf(to, sizeof(to), "%s%s", kept, SUFFIXES[i]);
-			if (rename(from, to) == -1 && errno != ENOENT)
-				break;
-		}
-		if (i == sizeof(SUFFIXES) / sizeof(*SUFFIXES) && sync_folder(path) == 0)
-			return 0;
+	for (i = 0; i < sizeof(SUFFIXES) / sizeof(*SUFFIXES); i++) {
+		snprintf(from, sizeof(from), "%s%s", path, SUFFIXES[i]);
+		snprintf(to, sizeof(to), "%s%s", to_path, SUFFIXES[i]);
+		if (rename(from, to) == -1 && errno != ENOENT)
+			return -1;
 	}
+	return sync_folder(path);
+}
+
+int
+replace_move(const char *path, const char *why, char *kept, struct api_error *error)
+{
+	if (name_kept(path, why, kept) == 0 && rename_all(path, kept) == 0)
+		return 0;
 	return api_fail(error, API_UNAVAILABLE, "Store %.1000s: can't be moved to %.1000s: %s", path, kept, strerror(errno));
+}
+
+void
+replace_move_back(const char *path, char *kept, struct api_error *error)
+{
+	const struct api_error why = *error;
+
+	/* Somebody else may have made a store meanwhile. */
+	if (access(path, F_OK) == 0 || rename_all(kept, path) == -1)
+		api_fail(error, why.code, "%.2000s; what was in its place is %.1000s", why.message, kept);
+	kept[0] = '\0';
 }

@@ -76,6 +76,7 @@ struct sqlite_store {
 	char *path;
 	int version; /* the schema's when it was last looked at; a reader's may have been migrated since; 0: not known */
 	bool batch; /* between store_begin() and its end */
+	bool spoiled; /* the transaction has part of a call that failed, and must not be committed */
 	int writer_wait_ms; /* how long to wait for other writers; tests make it short */
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 };
