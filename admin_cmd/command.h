@@ -30,11 +30,13 @@ struct command_globals {
 };
 
 /*
- * command_globals_read: the flags before the first word that isn't one; anywhere: also those after it, argv is then
- * sorted so that the words come last. Returns the first word's index in argv (argc when there is none), or -1 after saying
- * on stderr what is wrong with a flag; `command` is what the message begins with.
+ * command_globals_read: the flags before the first word that isn't one. Returns that word's index in argv (argc when there
+ * is none), or -1 after saying on stderr what is wrong with a flag; `command` is what the message begins with.
  */
-int command_globals_read(const char *command, int argc, char **argv, bool anywhere, struct command_globals *globals);
+int command_globals_read(const char *command, int argc, char **argv, struct command_globals *globals);
+
+/* command_print: a text on stdout, which is all that is to be done. Returns the exit code. */
+int command_print(const char *text);
 
 /* The commands: argv[0] is the command's own name. They return the process's exit code. */
 int admin_command(int argc, char **argv, struct command_globals *globals);

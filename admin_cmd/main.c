@@ -39,27 +39,20 @@ static const char usage[] =
     "\n"
     "`berth COMMAND help` and `berth admin OPERATION help` say more.\n";
 
-static int
-print_on_stdout(const char *text)
-{
-	fputs(text, stdout);
-	return output_flush() == 0 ? COMMAND_OK : COMMAND_FAILED;
-}
-
 int
 main(int argc, char **argv)
 {
 	struct command_globals globals = { .config_file = BERTH_CONFIG_FILE };
-	int first = command_globals_read("berth", argc, argv, false, &globals);
+	int first = command_globals_read("berth", argc, argv, &globals);
 
 	if (first < 0) {
 		fputs(usage, stderr);
 		return COMMAND_USAGE;
 	}
 	if (globals.version || (first < argc && strcmp(argv[first], "version") == 0))
-		return print_on_stdout("berth " BERTH_VERSION "\n");
+		return command_print("berth " BERTH_VERSION "\n");
 	if (globals.help || (first < argc && strcmp(argv[first], "help") == 0))
-		return print_on_stdout(usage);
+		return command_print(usage);
 	if (first == argc) {
 		fputs(usage, stderr);
 		return COMMAND_USAGE;

@@ -22,7 +22,22 @@ progress_start(struct progress *progress, bool wanted, uint64_t bytes_total)
 	progress->wanted = wanted && isatty(STDERR_FILENO);
 	progress->bytes_total = bytes_total;
 	clock_gettime(CLOCK_MONOTONIC, &progress->started);
-	progress->drawn = progress->started;
+}
+
+static bool
+is_due(const struct progress *progress)
+{
+	return progress->wanted && seconds_since(&progress->drawn) >= DRAW_EVERY;
+}
+
+static void
+draw(struct progress *progress, const char *line)
+{
+	int width = (int)strlen(line);
+
+	fprintf(stderr, "\r%-*s", progress->width, line);
+	progress->width = width > progress->width ? width : progress->width;
+	clock_gettime(CLOCK_MONOTONIC, &progress->drawn);
 }
 
 /* ", 1:05:09 left", or nothing while there is nothing to go by. */
@@ -42,20 +57,32 @@ print_left(const struct progress *progress, double elapsed, uint64_t bytes_done,
 }
 
 void
-progress_show(struct progress *progress, size_t count, uint64_t bytes_done)
+progress_users(struct progress *progress, size_t count, uint64_t bytes_done)
 {
-	double elapsed;
+	double elapsed = is_due(progress) ? seconds_since(&progress->started) : 0;
 	char line[128], left[40];
-	int width;
 
-	if (!progress->wanted || seconds_since(&progress->drawn) < DRAW_EVERY)
+	/* A rate needs some time to go by. */
+	if (elapsed < DRAW_EVERY)
 		return;
-	elapsed = seconds_since(&progress->started);
 	print_left(progress, elapsed, bytes_done, left, sizeof(left));
-	width = snprintf(line, sizeof(line), "%zu users, %.0f a second%s", count, (double)count / elapsed, left);
-	fprintf(stderr, "\r%-*s", progress->width, line);
-	progress->width = width > progress->width ? width : progress->width;
-	clock_gettime(CLOCK_MONOTONIC, &progress->drawn);
+	snprintf(line, sizeof(line), "%zu users, %.0f a second%s", count, (double)count / elapsed, left);
+	draw(progress, line);
+}
+
+void
+progress_step(struct progress *progress, const char *command, const char *step, uint64_t done, uint64_t total)
+{
+	char line[128];
+
+	if (!is_due(progress))
+		return;
+	if (total > 0)
+		snprintf(line, sizeof(line), "%s: %s: %llu of %llu (%llu%%)", command, step, (unsigned long long)done,
+		    (unsigned long long)total, (unsigned long long)(done * 100 / total));
+	else
+		snprintf(line, sizeof(line), "%s: %s: working", command, step);
+	draw(progress, line);
 }
 
 void

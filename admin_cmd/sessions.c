@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "admin_cmd/command.h"
+#include "admin_cmd/flags.h"
 #include "common/host/registry.h"
 
 /* How long sshd gets to close a session in order before its processes are killed. */
@@ -178,12 +178,15 @@ end_all_named(const struct live_session *sessions, size_t count, int argc, char 
 	return output_flush() == 0 ? result : COMMAND_FAILED;
 }
 
-static int
-usage_failed(const char *what, const char *word)
-{
-	fprintf(stderr, "%s\nberth sessions: error: %s%s\n", usage, what, word);
-	return COMMAND_USAGE;
-}
+static const struct option options[] = {
+	{ "config", required_argument, NULL, FLAG_CONFIG },
+	{ "output", required_argument, NULL, FLAG_OUTPUT },
+	{ "query", required_argument, NULL, FLAG_QUERY },
+	{ "help", no_argument, NULL, FLAG_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const struct flags command_line = { "berth sessions", usage, "unknown option ", options, NULL };
 
 /* argv[0] is the subcommand. */
 static int
@@ -195,11 +198,11 @@ run(int argc, char **argv, const struct command_globals *globals)
 	int result;
 
 	if (!ends && strcmp(argv[0], "list") != 0)
-		return usage_failed("there is no subcommand ", argv[0]);
+		return flags_wrong(&command_line, "there is no subcommand ", argv[0]);
 	if (ends && argc == 1)
-		return usage_failed("end: which? the following arguments are required: ", "USER|ID");
+		return flags_wrong(&command_line, "end: which? the following arguments are required: ", "USER|ID");
 	if (!ends && argc > 1)
-		return usage_failed("Unknown options: ", argv[1]);
+		return flags_wrong(&command_line, "Unknown options: ", argv[1]);
 	if (geteuid() != 0) {
 		fputs("berth sessions: only root may see and end sessions\n", stderr);
 		return COMMAND_FAILED;
@@ -221,17 +224,13 @@ sessions_command(int argc, char **argv, struct command_globals *globals)
 {
 	static char list[] = "list";
 	char *just_list[] = { list, NULL };
-	int first = command_globals_read("berth sessions", argc, argv, true, globals);
+	int result = flags_read(&command_line, argc, argv, globals, NULL);
 
-	if (first < 0) {
-		fputs(usage, stderr);
-		return COMMAND_USAGE;
-	}
-	if (globals->help || (first < argc && strcmp(argv[first], "help") == 0)) {
-		fputs(usage, stdout);
-		return output_flush() == 0 ? COMMAND_OK : COMMAND_FAILED;
-	}
-	if (first == argc)
+	if (result != COMMAND_OK)
+		return result;
+	if (globals->help)
+		return command_print(usage);
+	if (optind == argc)
 		return run(1, just_list, globals);
-	return run(argc - first, argv + first, globals);
+	return run(argc - optind, argv + optind, globals);
 }

@@ -171,7 +171,7 @@ run_operation(const struct admin_operation *operation, int argc, char **argv, st
 
 	if ((result = arguments_read(operation, argc, argv, globals, &arguments)) != COMMAND_OK)
 		goto out;
-	if (arguments.help || globals->help) {
+	if (globals->help) {
 		usage_operation(stdout, operation);
 		result = output_flush() == 0 ? COMMAND_OK : COMMAND_FAILED;
 		goto out;
@@ -199,7 +199,7 @@ out:
 int
 admin_command(int argc, char **argv, struct command_globals *globals)
 {
-	int first = command_globals_read("berth admin", argc, argv, false, globals);
+	int first = command_globals_read(ADMIN, argc, argv, globals);
 	const struct admin_operation *operation;
 
 	if (first < 0) {

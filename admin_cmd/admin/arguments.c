@@ -75,7 +75,7 @@ arguments_read(const struct admin_operation *operation, int argc, char **argv, s
 
 	*arguments = (struct arguments){ .operation = operation };
 	if (argc == 2 && strcmp(argv[1], "help") == 0) {
-		arguments->help = true;
+		globals->help = true;
 		return COMMAND_OK;
 	}
 	if ((result = scan_run(&scan, argc, argv)) != COMMAND_OK)
@@ -84,7 +84,7 @@ arguments_read(const struct admin_operation *operation, int argc, char **argv, s
 	if (scan.skeleton.count > 0 && strcmp(scan.skeleton.words[0], "input") != 0)
 		result = usage_error(operation, "argument --generate-cli-skeleton: \"%s\": there is only input",
 		    scan.skeleton.words[0]);
-	else if (!arguments->help)
+	else if (!globals->help)
 		result = make_request(&scan, arguments);
 out:
 	scan_free(&scan);

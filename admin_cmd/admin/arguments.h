@@ -22,7 +22,6 @@ struct arguments_paging {
 struct arguments {
 	const struct admin_operation *operation;
 	cJSON *request; /* owned; --server-id's default isn't in it yet */
-	bool help;
 	bool skeleton;  /* print what --cli-input-json takes, and call nothing */
 	bool cli_input; /* members came as JSON too */
 	bool force;     /* delete-server: its users as well */

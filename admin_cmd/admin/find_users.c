@@ -2,16 +2,15 @@
  * berth admin find-users: the users who have all of some tags, printed as list-users prints them. Berth's own: the API has
  * no such operation. One query finds them, so that the answer is the store as it was at one moment.
  */
-#include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin_cmd/command.h"
+#include "admin_cmd/admin/value.h"
+#include "admin_cmd/flags.h"
 #include "admin_cmd/local_store.h"
 #include "admin_cmd/output_list.h"
-#include "admin_cmd/admin/value.h"
 #include "common/host/paths.h"
 #include "common/model/record_json.h"
 
@@ -32,36 +31,25 @@ static const char usage[] =
     "  --config FILE                          default: " BERTH_CONFIG_FILE "\n"
     "  --output json|text|table               default: json\n";
 
-enum {
-	OPTION_TAG = 256,
-	OPTION_SERVER_ID,
-	OPTION_MAX_ITEMS,
-	OPTION_STARTING_TOKEN,
-	OPTION_CONFIG,
-	OPTION_OUTPUT,
-	OPTION_QUERY,
-	OPTION_HELP,
-};
+enum { FLAG_TAG = FLAG_OWN, FLAG_SERVER_ID, FLAG_MAX_ITEMS, FLAG_STARTING_TOKEN };
 
 static const struct option options[] = {
-	{ "tag", required_argument, NULL, OPTION_TAG },
-	{ "server-id", required_argument, NULL, OPTION_SERVER_ID },
-	{ "max-items", required_argument, NULL, OPTION_MAX_ITEMS },
-	{ "starting-token", required_argument, NULL, OPTION_STARTING_TOKEN },
-	{ "config", required_argument, NULL, OPTION_CONFIG },
-	{ "output", required_argument, NULL, OPTION_OUTPUT },
-	{ "query", required_argument, NULL, OPTION_QUERY },
-	{ "help", no_argument, NULL, OPTION_HELP },
+	{ "tag", required_argument, NULL, FLAG_TAG },
+	{ "server-id", required_argument, NULL, FLAG_SERVER_ID },
+	{ "max-items", required_argument, NULL, FLAG_MAX_ITEMS },
+	{ "starting-token", required_argument, NULL, FLAG_STARTING_TOKEN },
+	{ "config", required_argument, NULL, FLAG_CONFIG },
+	{ "output", required_argument, NULL, FLAG_OUTPUT },
+	{ "query", required_argument, NULL, FLAG_QUERY },
+	{ "help", no_argument, NULL, FLAG_HELP },
 	{ NULL, 0, NULL, 0 },
 };
 
 struct search {
-	struct command_globals *globals;
 	const char *server_id, *after; /* NULL: not given */
 	struct tag *tags;              /* the words of the command line, which they divide */
 	size_t tag_count;
 	double max_items; /* 0: all */
-	bool help;
 
 	const struct config *config;
 	struct output_list list;
@@ -73,75 +61,54 @@ struct search {
 	struct api_error error;
 };
 
-static int
-fail_usage(const char *problem, const char *word)
-{
-	fprintf(stderr, "%s\n" FIND_USERS ": error: %s%s\n", usage, problem, word);
-	return COMMAND_USAGE;
-}
-
 /* KEY=VALUE, or KEY alone; the first "=" divides them. */
 static int
-take_tag(struct search *search, char *word)
+take_tag(const struct flags *flags, struct search *search, char *word)
 {
 	struct tag *tag = &search->tags[search->tag_count++];
 
 	tag->key = word;
 	if ((tag->value = strchr(word, '=')) != NULL)
 		*tag->value++ = '\0';
-	return word[0] != '\0' ? COMMAND_OK : fail_usage("argument --tag: expected KEY=VALUE or KEY", "");
+	return word[0] != '\0' ? COMMAND_OK : flags_wrong(flags, "argument --tag: expected KEY=VALUE or KEY", "");
 }
 
 static int
-take_option(struct search *search, int code, const char *word)
+take_flag(const struct flags *flags, void *context, int code)
 {
+	struct search *search = context;
+
 	switch (code) {
-	case OPTION_TAG:
-		return take_tag(search, optarg);
-	case OPTION_SERVER_ID:
+	case FLAG_TAG:
+		return take_tag(flags, search, optarg);
+	case FLAG_SERVER_ID:
 		search->server_id = optarg;
-		return COMMAND_OK;
-	case OPTION_MAX_ITEMS:
-		if (value_number(optarg, &search->max_items) == 0 && search->max_items >= 1)
-			return COMMAND_OK;
-		return fail_usage("argument --max-items: not a number from 1: ", optarg);
-	case OPTION_STARTING_TOKEN:
+		break;
+	case FLAG_MAX_ITEMS:
+		if (value_number(optarg, &search->max_items) == -1 || search->max_items < 1)
+			return flags_wrong(flags, "argument --max-items: not a number from 1: ", optarg);
+		break;
+	case FLAG_STARTING_TOKEN:
 		search->after = optarg;
-		return COMMAND_OK;
-	case OPTION_CONFIG:
-		search->globals->config_file = optarg;
-		return COMMAND_OK;
-	case OPTION_OUTPUT:
-		if (output_format_parse(optarg, &search->globals->output) == 0)
-			return COMMAND_OK;
-		return fail_usage("argument --output: none of json, text, table: ", optarg);
-	case OPTION_QUERY:
-		return fail_usage(COMMAND_NO_QUERY, "");
-	case OPTION_HELP:
-		search->help = true;
-		return COMMAND_OK;
-	case ':':
-		return fail_usage("expected one argument: ", word);
-	default:
-		return fail_usage("Unknown options: ", word);
+		break;
 	}
+	return COMMAND_OK;
 }
 
-static int
-read_options(struct search *search, int argc, char **argv)
-{
-	int code, result = COMMAND_OK;
+static const struct flags command_line = { FIND_USERS, usage, "Unknown options: ", options, take_flag };
 
-	opterr = 0;
-	optind = 0;
-	while (result == COMMAND_OK && (code = getopt_long(argc, argv, "+:", options, NULL)) != -1)
-		result = take_option(search, code, argv[optind - 1]);
-	if (result == COMMAND_OK && optind < argc)
-		return strcmp(argv[optind], "help") == 0 ? take_option(search, OPTION_HELP, "help") :
-		    fail_usage("Unknown options: ", argv[optind]);
-	if (result == COMMAND_OK && !search->help && search->tag_count == 0)
-		return fail_usage("the following arguments are required: ", "--tag");
-	return result;
+static int
+read_flags(struct search *search, int argc, char **argv, struct command_globals *globals)
+{
+	int result = flags_read(&command_line, argc, argv, globals, search);
+
+	if (result != COMMAND_OK || globals->help)
+		return result;
+	if (optind < argc)
+		return flags_wrong(&command_line, command_line.unknown, argv[optind]);
+	if (search->tag_count == 0)
+		return flags_wrong(&command_line, "the following arguments are required: ", "--tag");
+	return COMMAND_OK;
 }
 
 /* Prints what has been found since the last page. */
@@ -207,20 +174,20 @@ find(struct search *search, struct store *store)
 }
 
 static int
-run(struct search *search)
+run(struct search *search, const struct command_globals *globals)
 {
 	struct config config = { .store = NULL };
 	struct store *store = NULL;
 	int result = COMMAND_FAILED;
 
-	if (local_store_config(FIND_USERS, search->globals->config_file, &config) == -1)
+	if (local_store_config(FIND_USERS, globals->config_file, &config) == -1)
 		goto out;
 	if (search->server_id == NULL && (search->server_id = config.server_id) == NULL) {
-		result = fail_usage("the following arguments are required: ", "--server-id");
+		result = flags_wrong(&command_line, "the following arguments are required: ", "--server-id");
 		goto out;
 	}
 	search->config = &config;
-	search->list = (struct output_list){ .format = search->globals->output, .title = "FindUsers", .member = LIST_NAME };
+	search->list = (struct output_list){ .format = globals->output, .title = "FindUsers", .member = LIST_NAME };
 	if (local_store_open(FIND_USERS, &config, STORE_WRITE, &store) == -1)
 		goto out;
 	result = find(search, store);
@@ -235,15 +202,13 @@ out:
 int
 find_users_command(int argc, char **argv, struct command_globals *globals)
 {
-	struct search search = { .globals = globals, .help = globals->help };
+	struct search search = { .max_items = 0 };
 	int result = COMMAND_FAILED;
 
 	if ((search.tags = calloc((size_t)argc, sizeof(*search.tags))) == NULL)
 		fputs(FIND_USERS ": no memory\n", stderr);
-	else if ((result = read_options(&search, argc, argv)) == COMMAND_OK && !search.help)
-		result = run(&search);
-	else if (result == COMMAND_OK)
-		result = fputs(usage, stdout) != EOF && output_flush() == 0 ? COMMAND_OK : COMMAND_FAILED;
+	else if ((result = read_flags(&search, argc, argv, globals)) == COMMAND_OK)
+		result = globals->help ? command_print(usage) : run(&search, globals);
 	free(search.tags);
 	return result;
 }

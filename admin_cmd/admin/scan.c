@@ -1,6 +1,5 @@
 #include "admin_cmd/admin/scan.h"
 
-#include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,16 +7,13 @@
 
 #include "admin_cmd/admin/usage.h"
 #include "admin_cmd/admin/value.h"
+#include "admin_cmd/flags.h"
 
 /* getopt_long(3)'s codes: a word that is no flag, the flags that aren't members of a request, and from OPTION_MEMBER on
  * those of the operation, in its shape's order. */
 enum {
 	OPTION_WORD = 1,
-	OPTION_CONFIG = 256,
-	OPTION_OUTPUT,
-	OPTION_QUERY,
-	OPTION_HELP,
-	OPTION_CLI_INPUT,
+	OPTION_CLI_INPUT = FLAG_OWN,
 	OPTION_SKELETON,
 	OPTION_STARTING_TOKEN,
 	OPTION_PAGE_SIZE,
@@ -28,10 +24,10 @@ enum {
 };
 
 static const struct option common_options[] = {
-	{ "config", required_argument, NULL, OPTION_CONFIG },
-	{ "output", required_argument, NULL, OPTION_OUTPUT },
-	{ "query", required_argument, NULL, OPTION_QUERY },
-	{ "help", no_argument, NULL, OPTION_HELP },
+	{ "config", required_argument, NULL, FLAG_CONFIG },
+	{ "output", required_argument, NULL, FLAG_OUTPUT },
+	{ "query", required_argument, NULL, FLAG_QUERY },
+	{ "help", no_argument, NULL, FLAG_HELP },
 	{ "cli-input-json", required_argument, NULL, OPTION_CLI_INPUT },
 	{ "generate-cli-skeleton", optional_argument, NULL, OPTION_SKELETON },
 };
@@ -139,19 +135,20 @@ take_option(struct scan *scan, int code)
 	const struct admin_operation *operation = scan->arguments->operation;
 	struct arguments *arguments = scan->arguments;
 	struct arguments_paging *paging = &arguments->paging;
+	char letter[3];
 
 	switch (code) {
-	case OPTION_CONFIG:
+	case FLAG_CONFIG:
 		scan->globals->config_file = optarg;
 		return COMMAND_OK;
-	case OPTION_OUTPUT:
+	case FLAG_OUTPUT:
 		if (output_format_parse(optarg, &scan->globals->output) == 0)
 			return COMMAND_OK;
 		return usage_error(operation, "argument --output: \"%s\" is none of json, text, table", optarg);
-	case OPTION_QUERY:
+	case FLAG_QUERY:
 		return usage_error(operation, "%s", COMMAND_NO_QUERY);
-	case OPTION_HELP:
-		arguments->help = true;
+	case FLAG_HELP:
+		scan->globals->help = true;
 		return COMMAND_OK;
 	case OPTION_CLI_INPUT:
 		return take_words(scan, &scan->cli_input, 1);
@@ -174,9 +171,7 @@ take_option(struct scan *scan, int code)
 	case ':':
 		return usage_error(operation, "argument %s: expected one argument", scan->argv[optind - 1]);
 	default:
-		/* A short flag's word may have more to read, so that getopt has not gone past it. */
-		return usage_error(operation, "Unknown options: %s", optopt > 0 && optopt < OPTION_CONFIG ?
-		    (char[]){ '-', (char)optopt, '\0' } : scan->argv[optind - 1]);
+		return usage_error(operation, "Unknown options: %s", flags_unknown(scan->argv, letter));
 	}
 }
 

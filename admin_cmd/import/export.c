@@ -1,12 +1,9 @@
 /*
  * berth export: every user of a server, one line of JSON each, as they were at one moment.
  */
-#include <errno.h>
-#include <getopt.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "admin_cmd/command.h"
+#include "admin_cmd/flags.h"
 #include "admin_cmd/local_store.h"
 #include "admin_cmd/progress.h"
 #include "common/model/patterns.h"
@@ -62,7 +59,7 @@ print_user(void *context, const char *user_name, const struct user_record *user,
 	fputs(line, stdout);
 	putchar('\n');
 	cJSON_free(line);
-	progress_show(&export->progress, ++export->count, 0);
+	progress_users(&export->progress, ++export->count, 0);
 	/* Who doesn't want the output any more shouldn't have to wait for its end. */
 	return ferror(stdout);
 }
@@ -94,72 +91,45 @@ export_users(struct store *store, const char *server_id, const struct config *co
 	return export.unreadable > 0 ? COMMAND_SOME_REFUSED : COMMAND_OK;
 }
 
-struct export_flags {
-	const char *server_id;
-	bool help;
+static const struct option options[] = {
+	{ "config", required_argument, NULL, FLAG_CONFIG },
+	{ "help", no_argument, NULL, FLAG_HELP },
+	{ "server-id", required_argument, NULL, FLAG_OWN },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int
-wrong(const char *problem, const char *what)
+take_server_id(const struct flags *flags, void *server_id, int code)
 {
-	fprintf(stderr, "%s\n" COMMAND ": error: %s%s\n", usage, problem, what);
-	return COMMAND_USAGE;
-}
-
-static int
-read_flags(int argc, char **argv, struct export_flags *flags, struct command_globals *globals)
-{
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "server-id", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int code;
-
-	flags->help = globals->help;
-	opterr = 0;
-	optind = 0;
-	while ((code = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (code == 'c')
-			globals->config_file = optarg;
-		else if (code == 's')
-			flags->server_id = optarg;
-		else if (code == 'h')
-			flags->help = true;
-		else if (code == ':')
-			return wrong("expected one argument: ", argv[optind - 1]);
-		else
-			return wrong("unknown option ", argv[optind - 1]);
-	}
-	if (optind < argc && strcmp(argv[optind], "help") == 0)
-		flags->help = true;
-	else if (optind < argc)
-		return wrong("it takes no ", argv[optind]);
+	(void)flags;
+	(void)code;
+	*(const char **)server_id = optarg;
 	return COMMAND_OK;
 }
+
+static const struct flags command_line = { COMMAND, usage, "unknown option ", options, take_server_id };
 
 int
 export_command(int argc, char **argv, struct command_globals *globals)
 {
 	struct config config = { .store = NULL };
-	struct export_flags flags = { NULL, false };
+	const char *server_id = NULL;
 	struct store *store = NULL;
-	int result = read_flags(argc, argv, &flags, globals);
+	int result = flags_read(&command_line, argc, argv, globals, &server_id);
 
 	if (result != COMMAND_OK)
 		return result;
-	if (flags.help) {
-		fputs(usage, stdout);
-		return output_flush() == 0 ? COMMAND_OK : COMMAND_FAILED;
-	}
+	if (globals->help)
+		return command_print(usage);
+	if (optind < argc)
+		return flags_wrong(&command_line, "it takes no ", argv[optind]);
 	result = COMMAND_FAILED;
 	if (local_store_config(COMMAND, globals->config_file, &config) == -1)
 		goto out;
-	if (flags.server_id == NULL && (flags.server_id = config.server_id) == NULL)
-		result = wrong("the following arguments are required: --server-id", "");
+	if (server_id == NULL && (server_id = config.server_id) == NULL)
+		result = flags_wrong(&command_line, "the following arguments are required: --server-id", "");
 	else if (local_store_open(COMMAND, &config, STORE_READ, &store) == 0)
-		result = export_users(store, flags.server_id, &config);
+		result = export_users(store, server_id, &config);
 out:
 	store_close(store);
 	config_free(&config);

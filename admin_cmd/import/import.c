@@ -148,7 +148,7 @@ run_batches(struct run *run)
 		result = read_batch(run, &more);
 		/* What came before a fault of reading is good. */
 		written = import_batch_write(run->batch, &run->committed, &error);
-		progress_show(&report->progress, report->created + report->replaced + report->unchanged + report->refused,
+		progress_users(&report->progress, report->created + report->replaced + report->unchanged + report->refused,
 		    run->lines.taken);
 	} while (more && result == COMMAND_OK && written == 0);
 	progress_clear(&report->progress);
@@ -250,10 +250,8 @@ import_command(int argc, char **argv, struct command_globals *globals)
 
 	if (result != COMMAND_OK)
 		return result;
-	if (flags.help) {
-		import_flags_help();
-		return output_flush() == 0 ? COMMAND_OK : COMMAND_FAILED;
-	}
+	if (globals->help)
+		return import_flags_help();
 	result = COMMAND_FAILED;
 	if (local_store_config(COMMAND, globals->config_file, &config) == -1)
 		goto out;

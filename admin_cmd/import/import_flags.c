@@ -1,7 +1,8 @@
 #include "admin_cmd/import/import_flags.h"
 
-#include <getopt.h>
 #include <string.h>
+
+#include "admin_cmd/flags.h"
 
 static const char usage[] =
     "usage: berth import [FLAG ...] [FILE]\n"
@@ -26,25 +27,9 @@ static const char usage[] =
     "\n"
     "Exit status: 0 all is in, 1 some lines were refused, 252 wrong flags, 255 failure.\n";
 
-int
-import_flags_wrong(const char *problem, const char *what)
-{
-	fprintf(stderr, "%s\nberth import: error: %s%s\n", usage, problem, what);
-	return COMMAND_USAGE;
-}
-
-static int
-read_gid(const char *text, struct import_source_flags *source)
-{
-	if (!import_source_number(text, &source->gid))
-		return import_flags_wrong("argument --gid: not a gid: ", text);
-	source->has_gid = true;
-	return COMMAND_OK;
-}
-
 enum {
-	FLAG_CONFIG = 256, FLAG_OUTPUT, FLAG_HELP, FLAG_SERVER_ID, FLAG_REPLACE, FLAG_DRY_RUN, FLAG_FROM, FLAG_ROLE,
-	FLAG_GROUP, FLAG_KEYS, FLAG_TARGET, FLAG_HOME, FLAG_GID,
+	FLAG_SERVER_ID = FLAG_OWN, FLAG_REPLACE, FLAG_DRY_RUN, FLAG_FROM, FLAG_ROLE, FLAG_GROUP, FLAG_KEYS, FLAG_TARGET,
+	FLAG_HOME, FLAG_GID,
 };
 
 static const struct option options[] = {
@@ -63,6 +48,15 @@ static const struct option options[] = {
 	{ "gid", required_argument, NULL, FLAG_GID },
 	{ NULL, 0, NULL, 0 },
 };
+
+static int
+take_gid(const struct flags *flags, struct import_source_flags *source)
+{
+	if (!import_source_number(optarg, &source->gid))
+		return flags_wrong(flags, "argument --gid: not a gid: ", optarg);
+	source->has_gid = true;
+	return COMMAND_OK;
+}
 
 /* Where a flag's text goes; NULL for a flag that is no plain text. */
 static const char **
@@ -88,29 +82,28 @@ text_of(int code, struct import_flags *flags)
 }
 
 static int
-read_flag(int code, char **argv, struct import_flags *flags, struct command_globals *globals)
+take_flag(const struct flags *flags, void *context, int code)
 {
-	const char **text = text_of(code, flags);
+	struct import_flags *given = context;
+	const char **text = text_of(code, given);
 
 	if (text != NULL)
 		*text = optarg;
-	else if (code == FLAG_CONFIG)
-		globals->config_file = optarg;
-	else if (code == FLAG_HELP)
-		flags->help = true;
 	else if (code == FLAG_REPLACE)
-		flags->replace = true;
+		given->replace = true;
 	else if (code == FLAG_DRY_RUN)
-		flags->dry_run = true;
+		given->dry_run = true;
 	else if (code == FLAG_GID)
-		return read_gid(optarg, &flags->source);
-	else if (code == ':')
-		return import_flags_wrong("expected one argument: ", argv[optind - 1]);
-	else if (code != FLAG_OUTPUT)
-		return import_flags_wrong("unknown option ", argv[optind - 1]);
-	else if (output_format_parse(optarg, &globals->output) == -1)
-		return import_flags_wrong("argument --output: none of json, text, table: ", optarg);
+		return take_gid(flags, &given->source);
 	return COMMAND_OK;
+}
+
+static const struct flags command_line = { "berth import", usage, "unknown option ", options, take_flag };
+
+int
+import_flags_wrong(const char *problem, const char *word)
+{
+	return flags_wrong(&command_line, problem, word);
 }
 
 /* Flags that say something about a source go with that source. */
@@ -137,26 +130,21 @@ check_source(const struct import_flags *flags)
 int
 import_flags_read(int argc, char **argv, struct import_flags *flags, struct command_globals *globals)
 {
-	int code, result;
+	int result;
 
 	memset(flags, 0, sizeof(*flags));
-	flags->help = globals->help;
-	opterr = 0;
-	optind = 0;
-	while ((code = getopt_long(argc, argv, ":", options, NULL)) != -1)
-		if ((result = read_flag(code, argv, flags, globals)) != COMMAND_OK)
-			return result;
-	if (optind < argc && strcmp(argv[optind], "help") == 0)
-		flags->help = true;
-	else if (argc - optind > 1)
+	result = flags_read(&command_line, argc, argv, globals, flags);
+	if (result != COMMAND_OK || globals->help)
+		return result;
+	if (argc - optind > 1)
 		return import_flags_wrong("only one file: ", argv[optind + 1]);
-	else if (optind < argc)
+	if (optind < argc)
 		flags->file = argv[optind];
-	return flags->help ? COMMAND_OK : check_source(flags);
+	return check_source(flags);
 }
 
-void
+int
 import_flags_help(void)
 {
-	fputs(usage, stdout);
+	return command_print(usage);
 }

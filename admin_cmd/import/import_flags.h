@@ -9,7 +9,7 @@
 
 struct import_flags {
 	const char *server_id, *from, *file;
-	bool replace, dry_run, help;
+	bool replace, dry_run;
 	struct import_source_flags source;
 };
 
@@ -17,9 +17,10 @@ struct import_flags {
  * or COMMAND_USAGE after saying on stderr what is wrong. */
 int import_flags_read(int argc, char **argv, struct import_flags *flags, struct command_globals *globals);
 
-/* import_flags_wrong: the usage, the problem and what it is about, on stderr. Returns COMMAND_USAGE. */
-int import_flags_wrong(const char *problem, const char *what);
+/* import_flags_wrong: the usage, the problem and the word it is about, on stderr. Returns COMMAND_USAGE. */
+int import_flags_wrong(const char *problem, const char *word);
 
-void import_flags_help(void); /* on stdout */
+/* import_flags_help: the usage on stdout. Returns an exit code. */
+int import_flags_help(void);
 
 #endif

@@ -6,7 +6,7 @@
  *   import_passwd.c      a passwd file
  *   import_users_conf.c  the users.conf of the atmoz/sftp image
  *   import_groups.c      a group file's members
- *   import_keys.c        files of public keys
+ *   import_keys.c        files of public keys; import_key_lines.c: their lines
  *   import_accounts.c    this host's own accounts
  */
 #ifndef BERTH_IMPORT_SOURCE_H

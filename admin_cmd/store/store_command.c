@@ -1,45 +1,29 @@
 #include "admin_cmd/store/store_command.h"
 
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "admin_cmd/flags.h"
 #include "admin_cmd/local_store.h"
 
-#define SHOW_EVERY_MS 200
-
-enum { FLAG_CONFIG = 256, FLAG_OUTPUT, FLAG_HELP, FLAG_OWN };
+enum { FLAG_FORM = FLAG_OWN, FLAG_SWITCH }; /* --output, which has no table here, and the command's own */
 
 static int
-usage_failed(const struct store_command *command, const char *what, const char *word)
+check_form(const struct flags *flags, const char *name, enum output_format *form)
 {
-	fprintf(stderr, "%s\n%s: error: %s%s\n", command->usage, command->name, what, word);
-	return COMMAND_USAGE;
+	if (output_format_parse(name, form) == 0 && *form != OUTPUT_TABLE)
+		return COMMAND_OK;
+	return flags_wrong(flags, "argument --output: expected json or text, and not ", name);
 }
 
 static int
-read_flag(struct store_command *command, struct command_globals *globals, int code, char **argv)
+take_flag(const struct flags *flags, void *context, int code)
 {
-	switch (code) {
-	case FLAG_CONFIG:
-		globals->config_file = optarg;
-		return COMMAND_OK;
-	case FLAG_OUTPUT:
-		if (output_format_parse(optarg, &globals->output) == 0 && globals->output != OUTPUT_TABLE)
-			return COMMAND_OK;
-		return usage_failed(command, "argument --output: expected json or text, and not ", optarg);
-	case FLAG_HELP:
-		globals->help = true;
-		return COMMAND_OK;
-	case FLAG_OWN:
-		command->flag_given = true;
-		return COMMAND_OK;
-	case ':':
-		return usage_failed(command, "expected one argument: ", argv[optind - 1]);
-	}
-	return usage_failed(command, "unknown option ", argv[optind - 1]);
+	struct store_command *command = context;
+
+	if (code == FLAG_FORM)
+		return check_form(flags, optarg, &command->globals->output);
+	command->flag_given = true;
+	return COMMAND_OK;
 }
 
 static int
@@ -47,56 +31,39 @@ read_flags(struct store_command *command, int argc, char **argv, struct command_
 {
 	const struct option options[] = {
 		{ "config", required_argument, NULL, FLAG_CONFIG },
-		{ "output", required_argument, NULL, FLAG_OUTPUT },
+		{ "output", required_argument, NULL, FLAG_FORM },
 		{ "help", no_argument, NULL, FLAG_HELP },
-		{ command->flag, no_argument, NULL, FLAG_OWN },
+		{ command->flag, no_argument, NULL, FLAG_SWITCH },
 		{ NULL, 0, NULL, 0 },
 	};
-	int code, result = COMMAND_OK;
+	const struct flags flags = { command->name, command->usage, "unknown option ", options, take_flag };
+	int result = flags_read(&flags, argc, argv, globals, command);
 
-	opterr = 0;
-	optind = 0;
-	while (result == COMMAND_OK && (code = getopt_long(argc, argv, ":", options, NULL)) != -1)
-		result = read_flag(command, globals, code, argv);
 	if (result != COMMAND_OK || globals->help)
 		return result;
-	if (optind < argc && strcmp(argv[optind], "help") == 0) {
-		globals->help = true;
-		return COMMAND_OK;
-	}
+	if (globals->output == OUTPUT_TABLE) /* said before the command's name */
+		return check_form(&flags, "table", &globals->output);
 	if (command->takes_file && optind < argc)
 		command->file = argv[optind++];
 	else if (command->takes_file)
-		return usage_failed(command, "the following arguments are required: ", "FILE");
+		return flags_wrong(&flags, "the following arguments are required: ", "FILE");
 	if (optind < argc)
-		return usage_failed(command, "Unknown options: ", argv[optind]);
+		return flags_wrong(&flags, "Unknown options: ", argv[optind]);
 	return COMMAND_OK;
 }
 
 void
 store_command_clear(struct store_command *command)
 {
-	if (command->line_open)
-		fputs("\r\033[K", stderr);
-	command->line_open = false;
+	progress_clear(&command->progress);
 }
 
 static void
 show_progress(void *context, const char *step, uint64_t done, uint64_t total)
 {
 	struct store_command *command = context;
-	struct timespec now;
 
-	if (!command->on_terminal || clock_gettime(CLOCK_MONOTONIC, &now) == -1 ||
-	    (now.tv_sec - command->shown.tv_sec) * 1000 + (now.tv_nsec - command->shown.tv_nsec) / 1000000 < SHOW_EVERY_MS)
-		return;
-	command->shown = now;
-	if (total > 0)
-		fprintf(stderr, "\r%s: %s: %llu of %llu (%llu%%)\033[K", command->name, step, (unsigned long long)done,
-		    (unsigned long long)total, (unsigned long long)(done * 100 / total));
-	else
-		fprintf(stderr, "\r%s: %s: working\033[K", command->name, step);
-	command->line_open = true;
+	progress_step(&command->progress, command->name, step, done, total);
 }
 
 static void
@@ -160,21 +127,18 @@ report_fault(void *context, const struct store_fault *fault)
 int
 store_command_read(struct store_command *command, int argc, char **argv, struct command_globals *globals, bool *go_on)
 {
-	int result = read_flags(command, argc, argv, globals);
+	int result;
 
 	*go_on = false;
+	command->globals = globals;
+	result = read_flags(command, argc, argv, globals);
 	if (result != COMMAND_OK)
 		return result;
-	if (globals->help) {
-		fputs(command->usage, stdout);
-		return output_flush() == 0 ? COMMAND_OK : COMMAND_FAILED;
-	}
-	if (globals->output == OUTPUT_TABLE)
-		return usage_failed(command, "argument --output: expected json or text, and not ", "table");
+	if (globals->help)
+		return command_print(command->usage);
 	if (local_store_config(command->name, globals->config_file, &command->config) == -1)
 		return COMMAND_FAILED;
-	command->globals = globals;
-	command->on_terminal = isatty(STDERR_FILENO) == 1;
+	progress_start(&command->progress, true, 0);
 	command->care = (struct store_care){ &command->config, report_fault, show_progress, command };
 	*go_on = true;
 	return COMMAND_OK;

@@ -5,9 +5,9 @@
 #define BERTH_STORE_COMMAND_H
 
 #include <stdbool.h>
-#include <time.h>
 
 #include "admin_cmd/command.h"
+#include "admin_cmd/progress.h"
 #include "common/host/config.h"
 #include "common/store/maintenance.h"
 
@@ -18,13 +18,12 @@ struct store_command {
 	bool takes_file;
 
 	/* From here on as store_command_read() fills them in. */
-	const struct command_globals *globals;
+	struct command_globals *globals;
 	bool flag_given;
 	const char *file;
 	struct config config;
 	struct store_care care; /* reports and shows progress; its context is this struct */
-	struct timespec shown;  /* when progress was last shown */
-	bool on_terminal, line_open;
+	struct progress progress;
 	size_t reported;
 };
 

@@ -478,7 +478,8 @@ def test_no_progress_where_nobody_looks(admin, tmp_path, terminal):
 # -- the command line --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("words, says", [
-    (["a", "b"], "only one file"), (["--colour"], "unknown option --colour"), (["--from", "ldap"], "neither passwd nor"),
+    (["a", "b"], "only one file"), (["--colour"], "unknown option --colour"), (["-xy"], "unknown option -x"),
+    (["--from", "ldap"], "neither passwd nor"),
     (["--group", "x"], "go with --from passwd"), (["--home", "/x"], "go with --from users.conf"),
     (["--from", "passwd", "--gid", "5"], "go with --from users.conf"), (["--role", "x"], "--role goes with --from"),
     (["--from", "users.conf", "--gid", "12x"], "not a gid"),

@@ -87,6 +87,7 @@ def test_of_another_server(tagged):
     (["--tag", "a", "b"], "Unknown options: b"),
     (["--tag", "a", "--max-items", "0"], "argument --max-items: not a number from 1: 0"),
     (["--tag", "a", "--colour"], "Unknown options: --colour"),
+    (["--tag", "a", "-xy"], "Unknown options: -x"),
     (["--tag", "a", "--output", "yaml"], "argument --output: none of json, text, table: yaml"),
 ])
 def test_wrong_words(tagged, words, problem):

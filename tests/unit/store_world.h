@@ -191,6 +191,15 @@ world_close(void)
 	memset(&world, 0, sizeof(world));
 }
 
+/* For cmocka's groups. */
+static inline int
+world_tear_down(void **state)
+{
+	(void)state;
+	world_close();
+	return 0;
+}
+
 static inline void
 world_copy(sqlite3 *from, sqlite3 *to)
 {

@@ -1057,14 +1057,6 @@ put_back(void **state)
 	return 0;
 }
 
-static int
-tear_down(void **state)
-{
-	(void)state;
-	world_close();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -1087,5 +1079,5 @@ main(void)
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_most_mappings);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_room_for_faults);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_all_was_tried);
-	return cmocka_run_group_tests_name("bounds", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("bounds", tests, set_up, world_tear_down);
 }

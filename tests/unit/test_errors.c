@@ -186,14 +186,6 @@ set_up(void **state)
 	return 0;
 }
 
-static int
-tear_down(void **state)
-{
-	(void)state;
-	world_close();
-	return 0;
-}
-
 int
 main(void)
 {
@@ -202,5 +194,5 @@ main(void)
 		cmocka_unit_test(test_gone),
 	};
 
-	return cmocka_run_group_tests_name("errors", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("errors", tests, set_up, world_tear_down);
 }

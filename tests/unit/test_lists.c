@@ -1,11 +1,7 @@
 /* Many users at once: found by tag, read whole, replaced, and written in batches. */
-#include <sqlite3.h>
 
 #include "common/model/record_json.h"
 #include "tests/unit/operation_calls.h"
-
-#define ROLE "\"Role\":\"arn:aws:iam::000000000000:role/access\""
-#define KEY  "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOJF0b2qMAuTf77U4ekCoTTI7A0x4Eg2GTBMTsKYS0C1"
 
 static void
 create(const char *name, const char *tags)
@@ -33,13 +29,7 @@ create_all(void)
 static void
 edit(const char *statement)
 {
-	char path[96];
-	sqlite3 *db;
-
-	snprintf(path, sizeof(path), "%s/berth.db", folder);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, statement, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
+	assert_int_equal(sqlite3_exec(world.side, statement, NULL, NULL, NULL), SQLITE_OK);
 }
 
 static int
@@ -75,8 +65,9 @@ found(const struct tag *tags, size_t count, const char *after, size_t limit, con
 {
 	struct seen seen = { "", 0 };
 
-	if (store_find_users(context.store, server, tags, count, after, limit, see_listed, &seen, &error) == -1)
-		fail_msg("%s", error.message);
+	if (store_find_users(world.context.store, world.server, tags, count, after, limit, see_listed, &seen,
+	    &world.error) == -1)
+		fail_msg("%s", world.error.message);
 	assert_string_equal(seen.names, names);
 }
 
@@ -107,12 +98,15 @@ test_find_by_tag(void **state)
 	two[0] = tag("team' OR 1=1 --", "blue");
 	found(two, 1, NULL, 100, "");
 	two[0] = tag("team", "blue");
-	assert_int_equal(store_find_users(context.store, server, two, 1, NULL, 100, see_listed, &seen, &error), 0);
+	assert_int_equal(store_find_users(world.context.store, world.server, two, 1, NULL, 100, see_listed, &seen,
+	    &world.error), 0);
 	assert_string_equal(seen.names, "alice");
-	assert_int_equal(store_find_users(context.store, server, two, 0, NULL, 100, see_listed, &seen, &error), -1);
-	assert_int_equal(error.code, API_INVALID_REQUEST);
-	assert_int_equal(store_find_users(context.store, "s-00000000000000000", two, 1, NULL, 1, see_listed, &seen, &error), -1);
-	assert_int_equal(error.code, API_NOT_FOUND);
+	assert_int_equal(store_find_users(world.context.store, world.server, two, 0, NULL, 100, see_listed, &seen,
+	    &world.error), -1);
+	assert_int_equal(world.error.code, API_INVALID_REQUEST);
+	assert_int_equal(store_find_users(world.context.store, "s-00000000000000000", two, 1, NULL, 1, see_listed, &seen,
+	    &world.error), -1);
+	assert_int_equal(world.error.code, API_NOT_FOUND);
 }
 
 static int
@@ -135,16 +129,16 @@ test_read_all(void **state)
 
 	(void)state;
 	create_all();
-	assert_int_equal(store_read_users(context.store, server, see_record, &seen, &error), 0);
+	assert_int_equal(store_read_users(world.context.store, world.server, see_record, &seen, &world.error), 0);
 	assert_string_equal(seen.names, "alice bob carol dave erin frank");
 	edit("UPDATE users SET mappings = 'x' WHERE user_name = 'bob'");
 	edit("UPDATE users SET role = CAST(x'ff' AS TEXT) WHERE user_name = 'dave'");
 	edit("UPDATE users SET user_name = CAST(x'65ff' AS TEXT) WHERE user_name = 'erin'");
 	seen = (struct seen){ "", 0 };
-	assert_int_equal(store_read_users(context.store, server, see_record, &seen, &error), 0);
+	assert_int_equal(store_read_users(world.context.store, world.server, see_record, &seen, &world.error), 0);
 	assert_string_equal(seen.names, "alice bad: bob carol utf8: dave utf8:  frank");
 	seen = (struct seen){ "", 2 };
-	assert_int_equal(store_read_users(context.store, server, see_record, &seen, &error), 0);
+	assert_int_equal(store_read_users(world.context.store, world.server, see_record, &seen, &world.error), 0);
 	assert_string_equal(seen.names, "alice bad: bob");
 }
 
@@ -155,9 +149,9 @@ described(const char *name)
 	char *text;
 	cJSON *json;
 
-	if (store_describe_user(context.store, server, name, &user, &error) == -1)
-		fail_msg("%s", error.message);
-	json = record_json_described_user(&user, &config, &error);
+	if (store_describe_user(world.context.store, world.server, name, &user, &world.error) == -1)
+		fail_msg("%s", world.error.message);
+	json = record_json_described_user(&user, &world.config, &world.error);
 	text = cJSON_PrintUnformatted(json);
 	cJSON_Delete(json);
 	record_free_user(&user);
@@ -172,14 +166,14 @@ test_replace(void **state)
 	char *after;
 
 	(void)state;
-	works("CreateUser", "{\"ServerId\":\"$\",\"UserName\":\"alice\"," ROLE ",\"SshPublicKeyBody\":\"" KEY "\","
+	works("CreateUser", "{\"ServerId\":\"$\",\"UserName\":\"alice\"," ROLE ",\"SshPublicKeyBody\":\"" KEY_1 "\","
 	    "\"PosixProfile\":{\"Uid\":5001,\"Gid\":5002,\"SecondaryGids\":[6001,6002]},\"Policy\":\"{}\","
 	    "\"HomeDirectoryType\":\"LOGICAL\",\"HomeDirectoryMappings\":[{\"Entry\":\"/\",\"Target\":\"/b\"}],"
 	    "\"Tags\":[" TAG("team", "blue") "]}");
 	create("bob", TAG("env", "prod"));
-	assert_int_equal(store_describe_user(context.store, server, "alice", &user, &error), 0);
+	assert_int_equal(store_describe_user(world.context.store, world.server, "alice", &user, &world.error), 0);
 	strcpy(user.user_name, "bob");
-	assert_int_equal(store_replace_user(context.store, &user, &error), 0);
+	assert_int_equal(store_replace_user(world.context.store, &user, &world.error), 0);
 	after = described("bob");
 	assert_non_null(strstr(after, "\"SecondaryGids\":[6001,6002]"));
 	assert_non_null(strstr(after, "\"SshPublicKeyId\":\"key-"));
@@ -187,16 +181,16 @@ test_replace(void **state)
 	free(after);
 	record_free_user(&user);
 
-	assert_int_equal(store_describe_user(context.store, server, "bob", &user, &error), 0);
+	assert_int_equal(store_describe_user(world.context.store, world.server, "bob", &user, &world.error), 0);
 	strcpy(user.user_name, "nobody");
-	assert_int_equal(store_replace_user(context.store, &user, &error), -1);
-	assert_int_equal(error.code, API_NOT_FOUND);
+	assert_int_equal(store_replace_user(world.context.store, &user, &world.error), -1);
+	assert_int_equal(world.error.code, API_NOT_FOUND);
 	record_free_user(&user);
 
 	create("erin", "");
-	assert_int_equal(store_describe_user(context.store, server, "erin", &user, &error), 0);
+	assert_int_equal(store_describe_user(world.context.store, world.server, "erin", &user, &world.error), 0);
 	strcpy(user.user_name, "bob");
-	assert_int_equal(store_replace_user(context.store, &user, &error), 0);
+	assert_int_equal(store_replace_user(world.context.store, &user, &world.error), 0);
 	after = described("bob");
 	assert_null(strstr(after, "Tags"));
 	assert_null(strstr(after, "key-"));
@@ -211,7 +205,7 @@ count_users(struct store *store)
 	struct server_record record;
 	size_t count;
 
-	assert_int_equal(store_describe_server(store, server, &record, &error), 0);
+	assert_int_equal(store_describe_server(store, world.server, &record, &world.error), 0);
 	count = record.user_count;
 	record_free_server(&record);
 	return count;
@@ -223,8 +217,8 @@ other_reader(void)
 	struct store *store;
 	char spec[96];
 
-	snprintf(spec, sizeof(spec), "sqlite:%s/berth.db", folder);
-	assert_int_equal(store_open(spec, STORE_READ, &store, &error), 0);
+	snprintf(spec, sizeof(spec), "sqlite:%s/berth.db", world.folder);
+	assert_int_equal(store_open(spec, STORE_READ, &store, &world.error), 0);
 	return store;
 }
 
@@ -234,7 +228,7 @@ test_batches(void **state)
 	struct store *reader = other_reader();
 
 	(void)state;
-	assert_int_equal(store_begin(context.store, &error), 0);
+	assert_int_equal(store_begin(world.context.store, &world.error), 0);
 	create("alice", TAG("team", "blue"));
 	/* A call that is refused within a batch undoes itself and nothing else. */
 	refused("CreateUser", "{\"ServerId\":\"$\",\"UserName\":\"alice\"," ROLE "}", API_EXISTS, "already exists");
@@ -242,15 +236,15 @@ test_batches(void **state)
 	    "HomeDirectoryMappings");
 	refused("DescribeUser", "{\"ServerId\":\"$\",\"UserName\":\"nobody\"}", API_NOT_FOUND, "Unknown user");
 	create("bob", "");
-	assert_int_equal(count_users(context.store), 2);
+	assert_int_equal(count_users(world.context.store), 2);
 	assert_int_equal(count_users(reader), 0);
-	assert_int_equal(store_commit(context.store, &error), 0);
+	assert_int_equal(store_commit(world.context.store, &world.error), 0);
 	assert_int_equal(count_users(reader), 2);
 
-	assert_int_equal(store_begin(context.store, &error), 0);
+	assert_int_equal(store_begin(world.context.store, &world.error), 0);
 	create("carol", "");
-	store_abandon(context.store);
-	assert_int_equal(count_users(context.store), 2);
+	store_abandon(world.context.store);
+	assert_int_equal(count_users(world.context.store), 2);
 	create("dave", "");
 	assert_int_equal(count_users(reader), 3);
 	store_close(reader);
@@ -260,15 +254,14 @@ test_batches(void **state)
 static void
 test_moved(void **state)
 {
-	char path[96], aside[96];
+	char aside[96];
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/berth.db", folder);
-	snprintf(aside, sizeof(aside), "%s/aside", folder);
-	assert_int_equal(rename(path, aside), 0);
+	snprintf(aside, sizeof(aside), "%s/aside", world.folder);
+	assert_int_equal(rename(world.path, aside), 0);
 	refused("CreateUser", "{\"ServerId\":\"$\",\"UserName\":\"zoe\"," ROLE "}", API_UNAVAILABLE, "removed or replaced");
-	assert_int_equal(store_begin(context.store, &error), -1);
-	assert_int_equal(rename(aside, path), 0);
+	assert_int_equal(store_begin(world.context.store, &world.error), -1);
+	assert_int_equal(rename(aside, world.path), 0);
 	create("zoe", "");
 }
 
@@ -283,5 +276,5 @@ main(void)
 		cmocka_unit_test_teardown(test_moved, delete_all),
 	};
 
-	return cmocka_run_group_tests_name("many users", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("many users", tests, set_up, world_tear_down);
 }

@@ -1,9 +1,6 @@
 /* The operations on a real store: each rule refused and accepted, the merges of UpdateUser, answers, pages. */
 #include "tests/unit/operation_calls.h"
 
-#define ROLE "\"Role\":\"arn:aws:iam::000000000000:role/access\""
-#define KEY_1 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOJF0b2qMAuTf77U4ekCoTTI7A0x4Eg2GTBMTsKYS0C1"
-
 /* A CreateUser or UpdateUser of alice with these members. */
 static const char *
 alice(const char *members)
@@ -22,7 +19,7 @@ is_now(const char *members)
 	snprintf(expected, sizeof(expected),
 	    "{\"ServerId\":\"%s\",\"User\":{\"Arn\":\"arn:aws:transfer:us-east-1:000000000000:user/%s/alice\","
 	    "%s,\"UserName\":\"alice\"}}",
-	    server, server, members);
+	    world.server, world.server, members);
 	answers("DescribeUser", "{\"ServerId\":\"$\",\"UserName\":\"alice\"}", expected);
 }
 
@@ -32,7 +29,7 @@ no_alice(void **state)
 	cJSON *response;
 
 	(void)state;
-	call("DeleteUser", "{\"ServerId\":\"$\",\"UserName\":\"alice\"}", &response);
+	world_call("DeleteUser", "{\"ServerId\":\"$\",\"UserName\":\"alice\"}", &response);
 	return 0;
 }
 
@@ -63,13 +60,13 @@ test_names(void **state)
 	works("CreateUser", "{\"ServerId\":\"$\",\"UserName\":\"Alice\"," ROLE "}");
 	works("CreateUser", alice(ROLE));
 	refused("CreateUser", alice(ROLE), API_EXISTS, "alice");
-	assert_string_equal(error.resource_type, "User");
-	assert_string_equal(error.resource, "alice");
+	assert_string_equal(world.error.resource_type, "User");
+	assert_string_equal(world.error.resource, "alice");
 	works("DeleteUser", "{\"ServerId\":\"$\",\"UserName\":\"Alice\"}");
 	refused("DeleteUser", "{\"ServerId\":\"$\",\"UserName\":\"Alice\"}", API_NOT_FOUND, "Unknown user");
 	refused("CreateUser", "{\"ServerId\":\"s-00000000000000000\",\"UserName\":\"bob\"," ROLE "}", API_NOT_FOUND,
 	    "Unknown server");
-	assert_string_equal(error.resource, "s-00000000000000000");
+	assert_string_equal(world.error.resource, "s-00000000000000000");
 }
 
 static void
@@ -218,10 +215,10 @@ test_profile_floors(void **state)
 	is_now("\"PosixProfile\":{\"Uid\":2001,\"Gid\":1500}," ROLE ",\"SshPublicKeys\":[]");
 
 	/* A floor that was raised since holds for all that is written, given or not. */
-	config.min_gid = 1600;
+	world.config.min_gid = 1600;
 	refused("UpdateUser", alice("\"HomeDirectory\":\"/b\""), API_INVALID_REQUEST, "Gid 1500 is below MinGid");
 	works("UpdateUser", alice("\"HomeDirectory\":\"/b\",\"PosixProfile\":{\"Uid\":2001,\"Gid\":1600}"));
-	config.min_gid = 1500;
+	world.config.min_gid = 1500;
 	is_now("\"HomeDirectory\":\"/b\",\"PosixProfile\":{\"Uid\":2001,\"Gid\":1600}," ROLE ",\"SshPublicKeys\":[]");
 }
 
@@ -290,7 +287,7 @@ test_keys(void **state)
 	(void)state;
 	works("CreateUser",
 	    alice(ROLE ",\"SshPublicKeyBody\":\" " KEY_1 "  a\\t b\\n\",\"Tags\":[{\"Key\":\"k\",\"Value\":\"\"}]"));
-	assert_int_equal(call("DescribeUser", alice("\"x\":1"), &response), 0);
+	assert_int_equal(world_call("DescribeUser", alice("\"x\":1"), &response), 0);
 	user = cJSON_GetObjectItem(response, "User");
 	key = cJSON_GetObjectItem(user, "SshPublicKeys")->child;
 	assert_string_equal(cJSON_GetObjectItem(key, "SshPublicKeyBody")->valuestring, KEY_1 " a b");
@@ -308,7 +305,7 @@ test_keys(void **state)
 	snprintf(request, sizeof(request), "\"SshPublicKeyId\":\"%s\"", id);
 	works("DeleteSshPublicKey", alice(request));
 	refused("DeleteSshPublicKey", alice(request), API_NOT_FOUND, "Unknown SSH public key");
-	assert_string_equal(error.resource, id);
+	assert_string_equal(world.error.resource, id);
 	works("ImportSshPublicKey", alice("\"SshPublicKeyBody\":\"" KEY_1 "\\n\""));
 	no_alice(NULL);
 	no_create(ROLE ",\"SshPublicKeyBody\":\"ssh-ed25519 AAAA\"", "SshPublicKeyBody: ");
@@ -333,7 +330,7 @@ test_servers(void **state)
 	    "IdentityProviderType: AWS_LAMBDA");
 	refused("CreateServer", "{\"HostKey\":\"x\"}", API_INVALID_REQUEST, "HostKey: not supported");
 	refused("CreateServer", "{\"EndpointDetails\":{}}", API_INVALID_REQUEST, "EndpointDetails: not supported");
-	assert_int_equal(call("CreateServer", WHOLE_SERVER, &response), 0);
+	assert_int_equal(world_call("CreateServer", WHOLE_SERVER, &response), 0);
 	snprintf(id, sizeof(id), "%s", response->child->valuestring);
 	cJSON_Delete(response);
 	snprintf(request, sizeof(request), "{\"ServerId\":\"%s\"}", id);
@@ -365,7 +362,7 @@ test_pages(void **state)
 	do {
 		snprintf(request, sizeof(request), "{\"ServerId\":\"$\",\"MaxResults\":%d%s%s%s}", pages == 0 ? 4 : 3,
 		    token[0] ? ",\"NextToken\":\"" : "", token, token[0] ? "\"" : "");
-		assert_int_equal(call("ListUsers", request, &response), 0);
+		assert_int_equal(world_call("ListUsers", request, &response), 0);
 		cJSON_ArrayForEach(user, cJSON_GetObjectItem(response, "Users")) {
 			assert_true(strcmp(cJSON_GetObjectItem(user, "UserName")->valuestring, last) > 0);
 			snprintf(last, sizeof(last), "%s", cJSON_GetObjectItem(user, "UserName")->valuestring);
@@ -395,17 +392,17 @@ test_requests(void **state)
 	cJSON *response, *list = cJSON_CreateArray();
 
 	(void)state;
-	assert_int_equal(operation_call(&context, "CreateUser", list, &response, &error), -1);
-	assert_int_equal(error.code, API_SERIALIZATION);
+	assert_int_equal(operation_call(&world.context, "CreateUser", list, &response, &world.error), -1);
+	assert_int_equal(world.error.code, API_SERIALIZATION);
 	cJSON_Delete(list);
 	refused("NoSuch", "{}", API_UNKNOWN_OPERATION, "no operation");
 	assert_true(operation_makes_store("CreateServer"));
 	assert_false(operation_makes_store("CreateUser"));
 	/* What is quoted from outside is one line of UTF-8, wherever it is cut. */
-	api_fail(&error, API_INTERNAL, "%.3s|%s", "a\xc3\xa9\xc3\xa9", "\n\x1b\xff");
-	assert_string_equal(error.message, "a\xc3\xa9|???");
-	api_fail(&error, API_INTERNAL, "%.2s", "a\xc3\xa9");
-	assert_string_equal(error.message, "a?");
+	api_fail(&world.error, API_INTERNAL, "%.3s|%s", "a\xc3\xa9\xc3\xa9", "\n\x1b\xff");
+	assert_string_equal(world.error.message, "a\xc3\xa9|???");
+	api_fail(&world.error, API_INTERNAL, "%.2s", "a\xc3\xa9");
+	assert_string_equal(world.error.message, "a?");
 }
 
 int
@@ -426,5 +423,5 @@ main(void)
 		cmocka_unit_test_teardown(test_requests, no_alice),
 	};
 
-	return cmocka_run_group_tests_name("model", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("model", tests, set_up, world_tear_down);
 }

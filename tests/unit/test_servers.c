@@ -2,9 +2,8 @@
 #include "common/model/error_json.h"
 #include "tests/unit/operation_calls.h"
 
-#define ROLE   "\"Role\":\"arn:aws:iam::000000000000:role/access\""
 #define NOBODY "s-00000000000000000"
-#define ARN    "arn:aws:transfer:us-east-1:000000000000:"
+#define ARN    ARN_HEAD
 
 /* The member of DescribeServer's answer as JSON; "" when it isn't there. */
 static const char *
@@ -14,7 +13,7 @@ now(const char *member)
 	cJSON *response, *value;
 	char *printed;
 
-	assert_int_equal(call("DescribeServer", "{\"ServerId\":\"$\"}", &response), 0);
+	assert_int_equal(world_call("DescribeServer", "{\"ServerId\":\"$\"}", &response), 0);
 	value = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItem(response, "Server"), member);
 	printed = value == NULL ? NULL : cJSON_PrintUnformatted(value);
 	snprintf(text, sizeof(text), "%s", printed == NULL ? "" : printed);
@@ -33,7 +32,7 @@ test_update_server(void **state)
 	    "\"SecurityPolicyName\":\"TransferSecurityPolicy-2018-11\",\"LoggingRole\":\"arn:aws:iam::000000000000:role/log\"}");
 	assert_string_equal(now("PreAuthenticationLoginBanner"), "\"hello\"");
 	assert_string_equal(now("StructuredLogDestinations"), "[]");
-	snprintf(expected, sizeof(expected), "{\"ServerId\":\"%s\"}", server);
+	snprintf(expected, sizeof(expected), "{\"ServerId\":\"%s\"}", world.server);
 	answers("UpdateServer", "{\"ServerId\":\"$\",\"PostAuthenticationLoginBanner\":\"bye\"}", expected);
 	assert_string_equal(now("PreAuthenticationLoginBanner"), "\"hello\"");
 	assert_string_equal(now("PostAuthenticationLoginBanner"), "\"bye\"");
@@ -71,9 +70,9 @@ test_delete_server(void **state)
 	cJSON *response;
 
 	(void)state;
-	memcpy(kept, server, sizeof(kept));
-	assert_int_equal(call("CreateServer", "{\"Tags\":[{\"Key\":\"a\",\"Value\":\"b\"}]}", &response), 0);
-	snprintf(server, sizeof(server), "%s", cJSON_GetObjectItem(response, "ServerId")->valuestring);
+	memcpy(kept, world.server, sizeof(kept));
+	assert_int_equal(world_call("CreateServer", "{\"Tags\":[{\"Key\":\"a\",\"Value\":\"b\"}]}", &response), 0);
+	snprintf(world.server, sizeof(world.server), "%s", cJSON_GetObjectItem(response, "ServerId")->valuestring);
 	cJSON_Delete(response);
 	works("CreateUser", "{\"ServerId\":\"$\",\"UserName\":\"alice\"," ROLE "}");
 	refused("DeleteServer", "{\"ServerId\":\"$\"}", API_INVALID_REQUEST, "still has users");
@@ -82,7 +81,7 @@ test_delete_server(void **state)
 	works("DeleteServer", "{\"ServerId\":\"$\"}");
 	refused("DescribeServer", "{\"ServerId\":\"$\"}", API_NOT_FOUND, "Unknown server");
 	refused("DeleteServer", "{\"ServerId\":\"$\"}", API_NOT_FOUND, "Unknown server");
-	memcpy(server, kept, sizeof(kept));
+	memcpy(world.server, kept, sizeof(kept));
 }
 
 static void
@@ -92,17 +91,17 @@ test_delete_server_with_users(void **state)
 	cJSON *response;
 
 	(void)state;
-	memcpy(kept, server, sizeof(kept));
+	memcpy(kept, world.server, sizeof(kept));
 	works("CreateUser", "{\"ServerId\":\"$\",\"UserName\":\"alice\"," ROLE "}");
-	assert_int_equal(call("CreateServer", "{}", &response), 0);
-	snprintf(server, sizeof(server), "%s", cJSON_GetObjectItem(response, "ServerId")->valuestring);
+	assert_int_equal(world_call("CreateServer", "{}", &response), 0);
+	snprintf(world.server, sizeof(world.server), "%s", cJSON_GetObjectItem(response, "ServerId")->valuestring);
 	cJSON_Delete(response);
 	works("CreateUser", "{\"ServerId\":\"$\",\"UserName\":\"alice\",\"Tags\":[{\"Key\":\"a\",\"Value\":\"b\"}]," ROLE "}");
-	context.with_users = true;
+	world.context.with_users = true;
 	works("DeleteServer", "{\"ServerId\":\"$\"}");
-	context.with_users = false;
+	world.context.with_users = false;
 	refused("DescribeUser", "{\"ServerId\":\"$\",\"UserName\":\"alice\"}", API_NOT_FOUND, "Unknown server");
-	memcpy(server, kept, sizeof(kept));
+	memcpy(world.server, kept, sizeof(kept));
 	/* Another server's user of the same name stays. */
 	works("DeleteUser", "{\"ServerId\":\"$\",\"UserName\":\"alice\"}");
 }
@@ -130,8 +129,8 @@ tags_are(const char *resource, const char *expected)
 	if (strchr(resource, '$') != NULL) {
 		const char *rest = strchr(resource, '$');
 
-		snprintf(whole, sizeof(whole), "{\"Arn\":\"" ARN "%.*s%s%s\",\"Tags\":[%s]}", (int)(rest - resource), resource, server,
-		    rest + 1, expected);
+		snprintf(whole, sizeof(whole), "{\"Arn\":\"" ARN "%.*s%s%s\",\"Tags\":[%s]}", (int)(rest - resource),
+		    resource, world.server, rest + 1, expected);
 	}
 	answers("ListTagsForResource", request, whole);
 }
@@ -203,7 +202,7 @@ test_tag_pages(void **state)
 	do {
 		snprintf(request, sizeof(request), "{\"Arn\":\"" ARN "user/$/bob\",\"MaxResults\":1%s%s%s}",
 		    token[0] ? ",\"NextToken\":\"" : "", token, token[0] ? "\"" : "");
-		assert_int_equal(call("ListTagsForResource", request, &response), 0);
+		assert_int_equal(world_call("ListTagsForResource", request, &response), 0);
 		cJSON_ArrayForEach(item, cJSON_GetObjectItem(response, "Tags"))
 			strcat(seen, cJSON_GetObjectItem(item, "Value")->valuestring);
 		item = cJSON_GetObjectItem(response, "NextToken");
@@ -248,7 +247,7 @@ test_unknown_arns(void **state)
 static void
 body_is(const char *expected)
 {
-	cJSON *body = api_error_json(&error);
+	cJSON *body = api_error_json(&world.error);
 	char *text = cJSON_PrintUnformatted(body);
 
 	assert_string_equal(text, expected);
@@ -268,24 +267,24 @@ test_error_bodies(void **state)
 	body_is("{\"__type\":\"ResourceExistsException\",\"Message\":\"The user bob already exists\",\"Resource\":\"bob\","
 	    "\"ResourceType\":\"User\"}");
 	works("DeleteUser", "{\"ServerId\":\"$\",\"UserName\":\"bob\"}");
-	api_fail_throttled(&error, 3);
+	api_fail_throttled(&world.error, 3);
 	body_is("{\"__type\":\"ThrottlingException\",\"Message\":\"Rate exceeded; try again in 3 s\",\"RetryAfterSeconds\":\"3\"}");
-	api_fail(&error, API_INVALID_REQUEST, "no");
+	api_fail(&world.error, API_INVALID_REQUEST, "no");
 	body_is("{\"__type\":\"InvalidRequestException\",\"Message\":\"no\"}");
 }
 
 static void
 test_host_key(void **state)
 {
-	char path[64];
+	char path[96];
 	FILE *file;
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/host_key.pub", folder);
+	snprintf(path, sizeof(path), "%s/host_key.pub", world.folder);
 	file = fopen(path, "w");
 	fputs("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOJF0b2qMAuTf77U4ekCoTTI7A0x4Eg2GTBMTsKYS0C1 root@host\n", file);
 	fclose(file);
-	config.host_public_key = path;
+	world.config.host_public_key = path;
 	assert_string_equal(now("HostKeyFingerprint"), "\"SHA256:9iDVM8cw4QQnleyY7r1p0EWasl5IDSTwz1YeriC5C7k=\"");
 	file = fopen(path, "w");
 	fputs("-----BEGIN OPENSSH PRIVATE KEY-----\n", file);
@@ -293,7 +292,7 @@ test_host_key(void **state)
 	assert_string_equal(now("HostKeyFingerprint"), "");
 	unlink(path);
 	assert_string_equal(now("HostKeyFingerprint"), "");
-	config.host_public_key = NULL;
+	world.config.host_public_key = NULL;
 }
 
 int
@@ -313,5 +312,5 @@ main(void)
 		cmocka_unit_test(test_host_key),
 	};
 
-	return cmocka_run_group_tests_name("servers and tags", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("servers and tags", tests, set_up, world_tear_down);
 }

@@ -610,14 +610,6 @@ put_back(void **state)
 	return 0;
 }
 
-static int
-tear_down(void **state)
-{
-	(void)state;
-	world_close();
-	return 0;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -642,5 +634,5 @@ main(int argc, char **argv)
 		    test_every_combination, NULL, put_back, (void *)&USERS[i]);
 		tests[count].name = names[i];
 	}
-	return cmocka_run_group_tests_name("update_user", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("update_user", tests, set_up, world_tear_down);
 }
