@@ -128,12 +128,10 @@ test_store(const struct agent *agent, int *faults)
 	}
 	if (config->server_id != NULL && store_describe_server(store, config->server_id, &server, &error) != 0) {
 		(*faults)++;
+		fprintf(stderr, "ServerId %s: %s", config->server_id, error.message);
 		if (error.code == API_NOT_FOUND)
-			fprintf(stderr, "ServerId %s: %s; `berth admin list-servers` shows those of %s\n",
-			    config->server_id, error.message, config->store);
-		else
-			fprintf(stderr, "ServerId %s: %s; `berth fsck` checks the store\n", config->server_id,
-			    error.message);
+			fprintf(stderr, "; `berth admin list-servers` shows those of %s", config->store);
+		fputc('\n', stderr);
 	}
 	record_free_server(&server);
 	store_close(store);

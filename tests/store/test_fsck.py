@@ -223,9 +223,22 @@ def test_text_output_is_one_line_a_fault(filled):
 
 
 def test_a_server_of_no_id(filled):
-    filled.sql("UPDATE servers SET server_id = 's-1'")
+    other = filled.ok("create-server")["ServerId"]
+    filled.create_user("other", "--server-id", other)
+    filled.sql(f"UPDATE servers SET server_id = 's-1' WHERE server_id = '{filled.server_id}'")
     assert "no id of a server" in the_fault(filled.faults(), Member="ServerId")["Problem"]
     the_fault(repair(filled), Member="ServerId", Repair="dropped, and its users")
+
+
+def test_a_repair_that_would_leave_nobody(filled):
+    """An empty store is no repair."""
+    filled.sql("UPDATE servers SET server_id = 's-1'")
+    before = all_rows(filled)
+    done = filled.fsck("--repair")
+    assert done.returncode == 255
+    assert "none of its users can be kept; nothing was changed; it is beyond repair: berth restore" in done.stderr
+    assert all_rows(filled) == before
+    assert filled.kept("damaged") == []
 
 
 def test_two_servers_of_one_id(filled):

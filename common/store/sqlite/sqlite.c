@@ -25,8 +25,9 @@ fail(struct sqlite_store *store, const char *doing, int cause, struct api_error 
 		cause = 0;
 	else if (sqlite3_system_errno(store->db) != 0)
 		cause = sqlite3_system_errno(store->db);
-	return api_fail(error, verdict, "Store %.1000s: %s: %.1000s%s%s", store->path, doing, sqlite3_errmsg(store->db),
-	    cause == 0 ? "" : ": ", cause == 0 ? "" : strerror(cause));
+	return api_fail(error, verdict, "Store %.1000s: %s: %.1000s%s%s%s", store->path, doing, sqlite3_errmsg(store->db),
+	    cause == 0 ? "" : ": ", cause == 0 ? "" : strerror(cause),
+	    code == SQLITE_CORRUPT ? "; `berth fsck` says what is damaged" : "");
 }
 
 int

@@ -222,7 +222,7 @@ read_users(struct sqlite_store *store, int64_t server_key, store_visit_record *v
 {
 	bool stopped = false;
 	sqlite3_stmt *names;
-	int got;
+	int got = 0;
 
 	names = sqlite_query(store, STATEMENT_LIST_USER_KEYS,
 	    "SELECT user_key, user_name FROM users WHERE server_key = ?1 ORDER BY user_name", error, "i", server_key);

@@ -86,6 +86,21 @@ salvage(struct repair *repair, const char *path, const struct store_care *care, 
 	return 0;
 }
 
+/* Whether there were users, and none is left: an empty store would be no repair, and a backup is the way on. */
+static bool
+is_nothing_left(const struct repair *repair, const struct store_findings *findings)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = SQLITE_ERROR;
+
+	if (findings->users > 0)
+		return false;
+	if (sqlite3_prepare_v2(repair->source, "SELECT 1 FROM users LIMIT 1", -1, &statement, NULL) == SQLITE_OK)
+		code = sqlite3_step(statement);
+	sqlite3_finalize(statement);
+	return code != SQLITE_DONE;
+}
+
 static int
 check_rescue(struct repair *repair, const char *path, const struct store_care *care, struct api_error *error)
 {
@@ -108,6 +123,10 @@ repair_locked(struct repair *repair, const char *path, const struct store_care *
 		return -1;
 	if (findings->faults == 0)
 		return 0;
+	if (is_nothing_left(repair, findings)) {
+		api_fail(error, API_UNAVAILABLE, "Store %.1000s: none of its users can be kept; nothing was changed", path);
+		return beyond_repair(error);
+	}
 	if (check_rescue(repair, path, care, error) == -1)
 		return -1;
 	return replace_commit(&repair->replace, "damaged", care, kept, error);
