@@ -1,62 +1,24 @@
 /* The SQLite store: opening, what survives, several processes at once, writers killed at any point, and an edited file. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
 #include <sqlite3.h>
 
-#include "common/store/store.h"
+#include "tests/unit/store_folder.h"
 
-#define SERVER "s-0123456789abcdef0"
-#define ROLE   "arn:aws:iam::000000000000:role/access"
-
-static char folder[64], path[96], spec[112];
-static struct api_error error;
+#define ROLE "arn:aws:iam::000000000000:role/access"
 
 /* Each test in a folder of its own. */
 static int
 set_up(void **state)
 {
 	(void)state;
-	strcpy(folder, "/tmp/berth-store.XXXXXX");
-	if (mkdtemp(folder) == NULL)
-		return -1;
-	snprintf(path, sizeof(path), "%s/berth.db", folder);
-	snprintf(spec, sizeof(spec), "sqlite:%s", path);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return system(command);
-}
-
-static struct store *
-opened(enum store_mode mode)
-{
-	struct store *store;
-
-	if (store_open(spec, mode, &store, &error) == -1)
-		fail_msg("%s", error.message);
-	return store;
+	return folder_make();
 }
 
 static void
@@ -69,16 +31,6 @@ not_opened(const char *what, enum store_mode mode, const char *says)
 	assert_null(store);
 	if (strstr(error.message, says) == NULL)
 		fail_msg("\"%s\" doesn't say \"%s\"", error.message, says);
-}
-
-static struct store *
-with_server(void)
-{
-	struct server_record server = { .server_id = SERVER, .online = true, .settings = (char *)"{}" };
-	struct store *store = opened(STORE_CREATE);
-
-	assert_int_equal(store_create_server(store, &server, &error), 0);
-	return store;
 }
 
 static int
@@ -580,7 +532,7 @@ refusals_after(const char *edit)
 	size_t count;
 	int keys = 0, users = 0, refused = 0;
 
-	tear_down(NULL);
+	folder_remove(NULL);
 	set_up(NULL);
 	store = with_server();
 	assert_int_equal(create(store, "alice", 5001), 0);
@@ -739,7 +691,7 @@ test_schema_is_not_trusted(void **state)
 	store_close(store);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, folder_remove)
 
 int
 main(void)

@@ -1,53 +1,23 @@
 /* Writers wait for each other, no longer than they may, and readers never do. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "common/store/sqlite/sqlite_store.h"
+#include "tests/unit/store_folder.h"
 
-#define SERVER   "s-0123456789abcdef0"
 #define BATCH_MS 250
 #define PAUSE_MS 5 /* what a batch writer leaves the others */
 #define SINGLES  10
 
-static char folder[64], spec[112];
-static struct api_error error;
-
 static int
 set_up(void **state)
 {
-	struct server_record server = { .server_id = SERVER, .online = true, .settings = (char *)"{}" };
-	struct store *store;
-
 	(void)state;
-	strcpy(folder, "/tmp/berth-locks.XXXXXX");
-	if (mkdtemp(folder) == NULL)
+	if (folder_make() == -1)
 		return -1;
-	snprintf(spec, sizeof(spec), "sqlite:%s/berth.db", folder);
-	if (store_open(spec, STORE_CREATE, &store, &error) == -1 || store_create_server(store, &server, &error) == -1)
-		return -1;
-	store_close(store);
+	store_close(with_server());
 	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return system(command);
 }
 
 static int64_t
@@ -57,16 +27,6 @@ now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static struct store *
-opened(enum store_mode mode)
-{
-	struct store *store;
-
-	if (store_open(spec, mode, &store, &error) == -1)
-		fail_msg("%s", error.message);
-	return store;
 }
 
 static int
@@ -207,7 +167,7 @@ test_between_batches(void **state)
 	store_close(reader);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, folder_remove)
 
 int
 main(void)

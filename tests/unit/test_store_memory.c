@@ -2,25 +2,12 @@
  * A batch whose every allocation fails once, and for good: what is committed is each call that said so, whole, and nothing
  * of the others; and the same store works again as soon as there is memory.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #include "common/store/sqlite/sqlite_store.h"
+#include "tests/unit/store_folder.h"
 
-#define SERVER "s-0123456789abcdef0"
 #define ROLE   ((char *)"arn:aws:iam::000000000000:role/access")
 #define TRIES  10000
 
-static char folder[64], spec[112];
-static struct api_error error;
 
 static sqlite3_mem_methods real;
 static long countdown = -1; /* so many allocations still succeed; -1: all */
@@ -51,9 +38,7 @@ reallocate(void *memory, int size)
 static int
 set_up(void **state)
 {
-	struct server_record server = { .server_id = SERVER, .online = true, .settings = (char *)"{}" };
 	sqlite3_mem_methods methods;
-	struct store *store;
 
 	(void)state;
 	/* Without the memory that a connection sets aside: each allocation is one of ours. */
@@ -65,34 +50,10 @@ set_up(void **state)
 	methods.xRealloc = reallocate;
 	if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK)
 		return -1;
-	strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/berth-memory.XXXXXX" : "/tmp/berth-memory.XXXXXX");
-	if (mkdtemp(folder) == NULL)
+	if (folder_make() == -1)
 		return -1;
-	snprintf(spec, sizeof(spec), "sqlite:%s/berth.db", folder);
-	if (store_open(spec, STORE_CREATE, &store, &error) == -1 || store_create_server(store, &server, &error) == -1)
-		return -1;
-	store_close(store);
+	store_close(with_server());
 	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return system(command);
-}
-
-static struct store *
-opened(void)
-{
-	struct store *store;
-
-	if (store_open(spec, STORE_WRITE, &store, &error) == -1)
-		fail_msg("%s", error.message);
-	return store;
 }
 
 /* One with two tags, the second without its value when `half`: that fails when the rest has been written. */
@@ -139,7 +100,7 @@ one_batch(struct store *store, long at)
 		committed = store_commit(store, &error) == 0;
 	}
 	countdown = -1;
-	reader = opened();
+	reader = opened(STORE_WRITE);
 	assert_int_equal(there(reader, "first"), first && committed);
 	assert_int_equal(there(reader, "last"), last && committed);
 	assert_false(there(reader, "half"));
@@ -152,7 +113,7 @@ static void
 each_allocation(bool new_connection, bool good)
 {
 	static const char *const NAMES[] = { "first", "half", "last", "again" };
-	struct store *store = opened();
+	struct store *store = opened(STORE_WRITE);
 	bool more = true;
 	size_t i;
 	long at;
@@ -161,7 +122,7 @@ each_allocation(bool new_connection, bool good)
 	for (at = 0; more && at < TRIES; at++) {
 		if (new_connection) {
 			store_close(store);
-			store = opened();
+			store = opened(STORE_WRITE);
 		}
 		more = one_batch(store, at);
 		for (i = 0; i < sizeof(NAMES) / sizeof(*NAMES); i++)
@@ -196,5 +157,5 @@ main(void)
 		cmocka_unit_test(test_statements_are_there),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, folder_remove);
 }
