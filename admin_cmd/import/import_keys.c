@@ -58,7 +58,8 @@ look(struct key_reader *reader, int directory, const char *name, const char *sho
 	if (*descriptor == -1 && errno == ENOENT)
 		return THERE_NOT;
 	if (*descriptor == -1) {
-		key_reader_unread(reader, shown, errno == ELOOP ? "a symbolic link, which is not followed" : strerror(errno));
+		key_reader_unread(reader, shown,
+		    errno == ELOOP ? "a symbolic link, which is not followed" : strerror(errno));
 		return THERE_UNUSABLE;
 	}
 	if (fstat(*descriptor, &status) == 0 && S_ISREG(status.st_mode))
@@ -168,8 +169,8 @@ read_all_files(struct key_reader *reader, int directory)
 		if (i == FILES_MAX)
 			key_reader_unread(reader, shown, "and what comes after it: too many files");
 		else if (i < FILES_MAX && reader->unread)
-			key_reader_unread(reader, shown, "not read: what comes before it could not all be read, and may have "
-			    "the same keys with options");
+			key_reader_unread(reader, shown, "not read: what comes before it could not all be read, and may "
+			    "have the same keys with options");
 		else if (i < FILES_MAX)
 			read_below(reader, directory, entries[i]->d_name, shown);
 		free(entries[i]);

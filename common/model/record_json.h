@@ -25,8 +25,8 @@ bool record_json_add_arn(cJSON *object, const struct config *config, const char 
 /* record_json_finish: returns object when all went well; else frees it and returns NULL with *error. */
 cJSON *record_json_finish(cJSON *object, bool well, struct api_error *error);
 
-/* record_json_read_tags: the object's Tags, if any, for record_free_tags(), on -1 too. record_json_tag, record_json_tags: one
- * and a list as JSON; NULL when memory is out. */
+/* record_json_read_tags: the object's Tags, if any, for record_free_tags(), on -1 too. record_json_tag, record_json_tags:
+ * one and a list as JSON; NULL when memory is out. */
 int record_json_read_tags(const cJSON *object, struct tag **tags, size_t *count, struct api_error *error);
 cJSON *record_json_tag(const struct tag *tag, struct api_error *error);
 cJSON *record_json_tags(const struct tag *tags, size_t count);

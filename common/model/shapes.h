@@ -1,5 +1,6 @@
 /*
- * Transfer's own shapes: what each member of a request may be, as one table (shapes.c) that one walk (shapes_check.c) follows.
+ * Transfer's own shapes: what each member of a request may be, as one table (shapes.c) that one walk (shapes_check.c)
+ * follows.
  */
 #ifndef BERTH_SHAPES_H
 #define BERTH_SHAPES_H

@@ -167,7 +167,8 @@ has_object(sqlite3 *db, sqlite3_stmt *row, bool exact)
 static void
 compare_schema(struct check *check, sqlite3 *from, sqlite3 *to, bool ours)
 {
-	static const char OBJECTS[] = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat[134]'";
+	static const char OBJECTS[] =
+	    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat[134]'";
 	sqlite3_stmt *row = NULL;
 	const char *type, *name;
 

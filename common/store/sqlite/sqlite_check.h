@@ -59,8 +59,8 @@ void check_fault(struct check *check, const char *member, const char *repair, co
     __attribute__((format(printf, 4, 5)));
 void check_progress(struct check *check, const char *step, uint64_t done, uint64_t total);
 
-/* check_open: a connection for reading a file that may be damaged, whatever its schema holds, within a transaction. NULL with
- * *error. */
+/* check_open: a connection for reading a file that may be damaged, whatever its schema holds, within a transaction. NULL
+ * with *error. */
 sqlite3 *check_open(const char *path, struct api_error *error);
 
 /* check_damaged: after a failure: whether the file can't be read there, and the next row may be. What else it may be (no

@@ -76,7 +76,8 @@ check_gids(struct check *check, int64_t user_key, int64_t server_key, bool has_g
 		check_position(&list);
 		if (sqlite3_column_int64(list.statement, 2) != server_key)
 			check_fault(check, list.member, "the number is put right",
-			    "gid %u is listed for the server with key %lld, and not for the user's", gid, (long long)sqlite3_column_int64(list.statement, 2));
+			    "gid %u is listed for the server with key %lld, and not for the user's", gid,
+			    (long long)sqlite3_column_int64(list.statement, 2));
 		profile->secondary_gids[profile->secondary_gid_count++] = gid;
 	}
 	finish_list(&list);

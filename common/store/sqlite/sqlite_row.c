@@ -19,8 +19,9 @@ sqlite_row_bad(struct sqlite_row *row, int column, const char *why)
 		return;
 	row->bad = true;
 	row->why = why;
-	api_fail(row->error, API_INTERNAL, "Store %.1000s: column %s of a record holds %s: was the file edited? See `berth fsck`",
-	    row->store->path, sqlite3_column_name(row->statement, column), why);
+	api_fail(row->error, API_INTERNAL,
+	    "Store %.1000s: column %s of a record holds %s: was the file edited? See `berth fsck`", row->store->path,
+	    sqlite3_column_name(row->statement, column), why);
 }
 
 void

@@ -95,8 +95,8 @@ int sqlite_set_up_writer(struct sqlite_store *store);
  * has made one meanwhile, or -1. */
 int sqlite_make(const char *path, sqlite3 *contents, struct api_error *error);
 
-/* The first schema whose keys have a comment. In older ones it is what follows type and base64 in the row's body. A body that
- * begins otherwise (the file was edited) has none: type and base64 alone have always decided who logs in, and still do. */
+/* The first schema whose keys have a comment. In older ones it is what follows type and base64 in the row's body. A body
+ * that begins otherwise (the file was edited) has none: type and base64 alone have always decided who logs in, and still do. */
 #define SQLITE_SCHEMA_COMMENTS 2
 #define SQLITE_COMMENT_OF_BODY \
 	"CASE WHEN substr(body, 1, length(type) + length(base64) + 2) = type || ' ' || base64 || ' ' " \
@@ -176,7 +176,7 @@ int sqlite_insert_user_tags(struct sqlite_store *store, int64_t user_key, const 
     struct api_error *error);
 int sqlite_delete_user_tags(struct sqlite_store *store, int64_t user_key, struct api_error *error);
 
-/* sqlite_row_key: five columns from this one on, id, type, base64, comment and date. For record_free_key(), when bad, too. */
+/* sqlite_row_key: five columns from this one on, id, type, base64, comment and date. For record_free_key(), if bad, too. */
 void sqlite_row_key(struct sqlite_row *row, int column, struct ssh_key *key);
 /* sqlite_read_keys: a row's keys into *user. sqlite_insert_keys: all of the record's, to a row that has none. */
 int sqlite_read_keys(struct sqlite_store *store, int64_t user_key, struct user_record *user, struct api_error *error);
