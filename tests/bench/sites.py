@@ -111,7 +111,8 @@ INSERT INTO ssh_keys (user_key, position, key_id, type, base64, date_imported)
     WHERE template.user_name = 'template' AND copy.user_name <> 'template';
 DELETE FROM users WHERE user_name = 'template';
 INSERT INTO user_tags (user_key, position, key, value)
-    SELECT user_key, 0, 'team', 'rare' FROM users WHERE uid %% (max(%(count)d, 100) / 100) = 0;
+    SELECT user_key, 0, 'team', printf('team%%d', uid / (max(%(count)d, 1000) / 1000) %% 10) FROM users
+    WHERE uid %% (max(%(count)d, 1000) / 1000) = 0;
 COMMIT;
 """
 

@@ -6,7 +6,7 @@
  *   describe    DescribeUser of a user, from the request's JSON to the answer's
  *   list        ListUsers, a page of 100 after a user, likewise
  *   uid         a user by uid, as the agent asks
- *   tag         the users of one tag, TAG_KEY=TAG_VALUE, all of them
+ *   tag         the users of one of ten tags, all 100 of them
  */
 #include "common/model/operations.h"
 #include "common/model/record_json.h"
@@ -14,8 +14,6 @@
 
 #define PAGE      "100"
 #define FIRST_UID 1000000u
-#define TAG_KEY   "team"
-#define TAG_VALUE "rare"
 
 struct calls {
 	struct operation_context context;
@@ -84,9 +82,11 @@ count_user(void *count, const struct listed_user *user)
 static int
 find_tag(struct calls *calls)
 {
-	static const struct tag tag = { (char *)TAG_KEY, (char *)TAG_VALUE };
+	char value[] = "team?";
+	struct tag tag = { (char *)"team", value };
 	size_t count = 0;
 
+	value[4] = calls->name[strlen(calls->name) - 1];
 	if (store_find_users(calls->context.store, calls->server_id, &tag, 1, NULL, SIZE_MAX, count_user, &count,
 	        &calls->error) == -1)
 		return -1;
