@@ -35,12 +35,15 @@ visit_rows(struct sqlite_store *store, sqlite3_stmt *statement, store_visit_user
 }
 
 static int
-list_users(struct sqlite_store *store, int64_t server_key, const char *after, size_t limit, store_visit_user *visit,
+list_users(struct sqlite_store *store, const char *server_id, const char *after, size_t limit, store_visit_user *visit,
     void *context, struct api_error *error)
 {
+	int64_t server_key = sqlite_server_key(store, server_id, error);
 	sqlite3_stmt *statement;
 	int result;
 
+	if (server_key == -1)
+		return -1;
 	statement = sqlite_query(store, STATEMENT_LIST_USERS, LISTED_COLUMNS "WHERE " LISTED_ROWS LISTED_ORDER, error, "iti",
 	    server_key, after == NULL ? "" : after, (int64_t)limit);
 	if (statement == NULL)
@@ -55,15 +58,10 @@ sqlite_list_users(struct store *base, const char *server_id, const char *after, 
     void *context, struct api_error *error)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
-	int64_t server_key;
-	int result = -1;
 
 	if (sqlite_begin_read(store, error) == -1)
 		return -1;
-	server_key = sqlite_server_key(store, server_id, error);
-	if (server_key != -1)
-		result = list_users(store, server_key, after, limit, visit, context, error);
-	return sqlite_finish(store, result, error);
+	return sqlite_finish(store, list_users(store, server_id, after, limit, visit, context, error), error);
 }
 
 /* How many users have the tag, counted no further than TAG_RARE; -1 with *error. */
@@ -162,13 +160,14 @@ bind_find(sqlite3_stmt *statement, int64_t server_key, const struct tag *tags, s
 }
 
 static int
-find_users(struct sqlite_store *store, int64_t server_key, const struct tag *tags, size_t tag_count, const char *after,
+find_users(struct sqlite_store *store, const char *server_id, const struct tag *tags, size_t tag_count, const char *after,
     size_t limit, store_visit_user *visit, void *context, struct api_error *error)
 {
-	sqlite3_stmt *statement = prepare_find(store, tags, tag_count, error);
+	int64_t server_key = sqlite_server_key(store, server_id, error);
+	sqlite3_stmt *statement;
 	int result = -1;
 
-	if (statement == NULL)
+	if (server_key == -1 || (statement = prepare_find(store, tags, tag_count, error)) == NULL)
 		return -1;
 	if (bind_find(statement, server_key, tags, tag_count, after, limit) != SQLITE_OK)
 		sqlite_fail(store, "binding a value", error);
@@ -183,17 +182,12 @@ sqlite_find_users(struct store *base, const char *server_id, const struct tag *t
     size_t limit, store_visit_user *visit, void *context, struct api_error *error)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
-	int64_t server_key;
-	int result = -1;
 
 	if (tag_count == 0 || tag_count > TAGS_MAX)
 		return api_fail(error, API_INVALID_REQUEST, "Tags: from 1 to %d can be asked for at once", TAGS_MAX);
 	if (sqlite_begin_read(store, error) == -1)
 		return -1;
-	server_key = sqlite_server_key(store, server_id, error);
-	if (server_key != -1)
-		result = find_users(store, server_key, tags, tag_count, after, limit, visit, context, error);
-	return sqlite_finish(store, result, error);
+	return sqlite_finish(store, find_users(store, server_id, tags, tag_count, after, limit, visit, context, error), error);
 }
 
 /* One user whole. A record that can't be read is told of by its name; only a fault of ours ends the walk. */
@@ -217,13 +211,16 @@ visit_record(struct sqlite_store *store, sqlite3_stmt *names, store_visit_record
 }
 
 static int
-read_users(struct sqlite_store *store, int64_t server_key, store_visit_record *visit, void *context,
+read_users(struct sqlite_store *store, const char *server_id, store_visit_record *visit, void *context,
     struct api_error *error)
 {
+	int64_t server_key = sqlite_server_key(store, server_id, error);
 	bool stopped = false;
 	sqlite3_stmt *names;
 	int got = 0;
 
+	if (server_key == -1)
+		return -1;
 	names = sqlite_query(store, STATEMENT_LIST_USER_KEYS,
 	    "SELECT user_key, user_name FROM users WHERE server_key = ?1 ORDER BY user_name", error, "i", server_key);
 	if (names == NULL)
@@ -240,13 +237,8 @@ sqlite_read_users(struct store *base, const char *server_id, store_visit_record 
     struct api_error *error)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
-	int64_t server_key;
-	int result = -1;
 
 	if (sqlite_begin_read(store, error) == -1)
 		return -1;
-	server_key = sqlite_server_key(store, server_id, error);
-	if (server_key != -1)
-		result = read_users(store, server_key, visit, context, error);
-	return sqlite_finish(store, result, error);
+	return sqlite_finish(store, read_users(store, server_id, visit, context, error), error);
 }
