@@ -36,11 +36,12 @@ ADMIN_C  := $(wildcard admin_cmd/*.c admin_cmd/*/*.c)
 NSS_C    := $(wildcard nss_module/*.c)
 PAM_C    := $(wildcard pam_module/*.c)
 KEYS_C   := $(wildcard keys_cmd/*.c)
+SESSION_C := $(wildcard session_helper/*.c)
 UNIT_C   := $(wildcard tests/unit/test_*.c)
 LOGIN_C  := $(wildcard tests/login/*.c)
 STORE_C  := $(wildcard tests/store/*.c)
 BENCH_C  := $(wildcard tests/bench/*.c)
-ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(UNIT_C) $(LOGIN_C) $(STORE_C) $(BENCH_C)
+ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(SESSION_C) $(UNIT_C) $(LOGIN_C) $(STORE_C) $(BENCH_C)
 
 HEAVY_LIBS := -lsqlite3 -lcjson -lssh -lcrypto
 
@@ -49,13 +50,14 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 NSS_SO   := $(B)/libnss_berth.so.2
 PAM_SO   := $(B)/pam_berth.so
 KEYS     := $(B)/berth-keys
+SESSION  := $(B)/berth-session
 AGENT    := $(B)/berthd
 ADMIN    := $(B)/berth
 UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_C))
 HELPERS  := $(patsubst tests/login/%.c,$(B)/tests/%,$(LOGIN_C)) $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_C)) \
     $(B)/tests/killed_writers $(B)/tests/fail_io.so
 
-all: $(NSS_SO) $(PAM_SO) $(KEYS) $(AGENT) $(ADMIN)
+all: $(NSS_SO) $(PAM_SO) $(KEYS) $(SESSION) $(AGENT) $(ADMIN)
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -81,14 +83,18 @@ $(PAM_SO): $(call obj,$(PAM_C)) $(B)/libthin.a pam_module/exports.map
 $(KEYS): $(call obj,$(KEYS_C)) $(B)/libthin.a
 	$(CC) -static-pie $(LDFLAGS) -o $@ $^
 
+# Static too: one runs for each session, and its memory is multiplied by these.
+$(SESSION): $(call obj,$(SESSION_C)) $(B)/libthin.a
+	$(CC) -static-pie $(LDFLAGS) -o $@ $^
+
 $(AGENT): $(call obj,$(AGENT_C)) $(B)/libheavy.a $(B)/libthin.a
-	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) -levent_core
+	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) -levent_core -lpthread
 
 $(ADMIN): $(call obj,$(ADMIN_C)) $(B)/libheavy.a $(B)/libthin.a
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS)
 
 # Unit tests reach internal functions by linking the objects themselves.
-UNIT_OBJ := $(call obj,$(filter-out agent/main.c admin_cmd/main.c,$(AGENT_C) $(ADMIN_C)) $(NSS_C) $(PAM_C))
+UNIT_OBJ := $(call obj,$(filter-out agent/main.c admin_cmd/main.c session_helper/main.c,$(AGENT_C) $(ADMIN_C) $(SESSION_C)) $(NSS_C) $(PAM_C))
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_OBJ) $(B)/libheavy.a $(B)/libthin.a
 	@mkdir -p $(@D)
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) -levent_core -lpam -lcmocka -lpthread

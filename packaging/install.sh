@@ -17,6 +17,7 @@ files() {
 	echo "0755 build/berthd $prefix/sbin/berthd"
 	echo "0755 build/berth $prefix/bin/berth"
 	echo "0755 build/berth-keys $libexecdir/berth-keys"
+	echo "0755 build/berth-session $libexecdir/berth-session"
 	echo "0644 build/libnss_berth.so.2 $libdir/libnss_berth.so.2"
 	echo "0644 build/pam_berth.so $securitydir/pam_berth.so"
 	for page in packaging/man/*.[0-9]; do

@@ -15,6 +15,7 @@
 #include "common/host/config.h"
 #include "common/host/config_keywords.h"
 #include "common/host/config_value.h"
+#include "common/host/paths.h"
 #include "common/wire/limits.h"
 
 #define FILE_MAX    (1024 * 1024)
@@ -271,15 +272,21 @@ set_defaults(struct config *config)
 	if (problem == NULL)
 		problem = config_value_string(&config->keys_user, "berth-keys");
 	if (problem == NULL)
+		problem = config_value_string(&config->session_user, "berth-session");
+	if (problem == NULL)
 		problem = config_value_string(&config->data_root, "/srv/berth");
 	if (problem == NULL)
 		problem = config_value_string(&config->region, "us-east-1");
 	if (problem == NULL)
 		problem = config_value_string(&config->account_id, "000000000000");
+	if (problem == NULL)
+		problem = config_value_string(&config->transfer_log_file, BERTH_TRANSFER_LOG);
 	config->create_home = true;
 	config->min_uid = config->min_gid = ID_FLOOR;
 	config->min_rsa_bits = 2048;
 	config->target_seconds = 10;
+	config->transfer_log = TRANSFER_LOG_BEST_EFFORT;
+	config->transfer_log_grace = 30;
 	return problem;
 }
 
@@ -391,6 +398,8 @@ config_free(struct config *config)
 	free(config->store);
 	free(config->user);
 	free(config->keys_user);
+	free(config->session_user);
+	free(config->transfer_log_file);
 	free(config->data_root);
 	free(config->region);
 	free(config->account_id);

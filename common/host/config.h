@@ -15,11 +15,14 @@ struct config_bucket {
 	char *path; /* absolute */
 };
 
+enum config_transfer_log { TRANSFER_LOG_OFF, TRANSFER_LOG_BEST_EFFORT, TRANSFER_LOG_REQUIRED };
+
 struct config {
 	char *server_id;           /* ServerId; NULL when absent */
 	char *store;               /* Store, "sqlite:/var/lib/berth/berth.db" */
 	char *user;                /* User that berthd becomes, "berth" */
 	char *keys_user;           /* KeysUser: sshd's AuthorizedKeysCommandUser, "berth-keys" */
+	char *session_user;        /* SessionUser: what berth-session runs as, "berth-session" */
 	char *data_root;           /* DataRoot, "/srv/berth" */
 	struct config_bucket *buckets; /* Bucket NAME PATH, any number of them */
 	size_t bucket_count;
@@ -35,6 +38,9 @@ struct config {
 	char *host_public_key;     /* HostPublicKey: a file of sshd's; NULL: the first of its usual ones */
 	unsigned min_rsa_bits;     /* MinRsaBits, 2048 */
 	unsigned target_seconds;   /* TargetSeconds: how long resolving a session's targets may take, 10 */
+	enum config_transfer_log transfer_log; /* TransferLog off | best-effort | required; best-effort */
+	unsigned transfer_log_grace; /* TransferLogGrace: seconds that a session whose log is required lives without it, 30 */
+	char *transfer_log_file;   /* TransferLogFile, BERTH_TRANSFER_LOG */
 };
 
 /* Called once for each fault: "FILE line N: …", with the keyword, what is wrong and what is allowed. */

@@ -176,6 +176,40 @@ set_host_public_key(struct config *config, char **values)
 	return config_value_path(&config->host_public_key, values[0]);
 }
 
+static const char *
+set_session_user(struct config *config, char **values)
+{
+	if (strcmp(values[0], "root") == 0)
+		return "a session's helper never runs as root";
+	return config_value_account(&config->session_user, values[0]);
+}
+
+static const char *
+set_transfer_log(struct config *config, char **values)
+{
+	static const char *const words[] = { "off", "best-effort", "required" };
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcasecmp(values[0], words[i]) == 0) {
+			config->transfer_log = (enum config_transfer_log)i;
+			return NULL;
+		}
+	}
+	return "there is no such way to keep it";
+}
+
+static const char *
+set_transfer_log_grace(struct config *config, char **values)
+{
+	return config_value_number(&config->transfer_log_grace, values[0], 1, 3600);
+}
+
+static const char *
+set_transfer_log_file(struct config *config, char **values)
+{
+	return config_value_path(&config->transfer_log_file, values[0]);
+}
+
 #define ALLOWED_PATH "an absolute path without . or .. or empty components, not / itself"
 #define ALLOWED_ID   "a number from 1000 to 4294967294"
 
@@ -184,6 +218,7 @@ const struct config_keyword config_keywords[CONFIG_KEYWORD_COUNT] = {
 	{ "Store", set_store, "sqlite:PATH, PATH being " ALLOWED_PATH, 1, false },
 	{ "User", set_user, "the name of a local account other than root", 1, false },
 	{ "KeysUser", set_keys_user, "the name of a local account", 1, false },
+	{ "SessionUser", set_session_user, "the name of a local account other than root", 1, false },
 	{ "DataRoot", set_data_root, ALLOWED_PATH, 1, false },
 	{ "Bucket", set_bucket, "NAME PATH: a name without '/', once, and " ALLOWED_PATH, 2, true },
 	{ "CreateHome", set_create_home, "yes, no", 1, false },
@@ -197,6 +232,9 @@ const struct config_keyword config_keywords[CONFIG_KEYWORD_COUNT] = {
 	{ "MinRsaBits", set_min_rsa_bits, "a number from 1024 to 16384", 1, false },
 	{ "HostPublicKey", set_host_public_key, ALLOWED_PATH, 1, false },
 	{ "TargetSeconds", set_target_seconds, "a number from 1 to 300", 1, false },
+	{ "TransferLog", set_transfer_log, "off, best-effort, required", 1, false },
+	{ "TransferLogGrace", set_transfer_log_grace, "seconds, a number from 1 to 3600", 1, false },
+	{ "TransferLogFile", set_transfer_log_file, ALLOWED_PATH, 1, false },
 };
 
 const struct config_keyword *

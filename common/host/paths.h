@@ -8,6 +8,8 @@
 #define BERTH_CONFIG_FILE  "/etc/berth/berth.conf"
 #define BERTH_SOCKET       "/run/berth/agent.sock"
 #define BERTH_SESSIONS_DIR "/run/berth/sessions"
+#define BERTH_SESSION_HELPER "/usr/libexec/berth/berth-session"
+#define BERTH_TRANSFER_LOG "/var/log/berth/transfers.jsonl"
 #define BERTH_PASSWD_FILE  "/etc/passwd"
 #define BERTH_GROUP_FILE   "/etc/group"
 /* What sshd asks of PAM: its service is called as its program is. */

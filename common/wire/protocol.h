@@ -2,12 +2,12 @@
  * The agent's protocol, whole.
  *
  * A client connects to the Unix stream socket BERTH_SOCKET, sends one request, reads one answer, and the connection is
- * over. Both sides are on one host and one kernel, so integers are in the host's byte order.
+ * over (but for WIRE_EVENTS, whose connection stays). Both sides are on one host and one kernel, so integers are in the host's byte order.
  *
  *   request:  u32 magic | u16 version | u16 verb   | u32 length | length bytes
  *   answer:   u32 magic | u16 version | u16 status | u32 length | length bytes
  *
- *   u16, u32   unsigned integers, not aligned
+ *   u16, u32, u64   unsigned integers, not aligned
  *   string     u32 length | bytes: UTF-8 or ASCII, no NUL inside, no closing NUL
  *   list       u32 count | that many items
  *
@@ -77,6 +77,19 @@ enum wire_verb {
 	 * Answer, WIRE_REFUSED: string reason, one line for the log (server offline, no profile, key not this user's).
 	 */
 	WIRE_SESSION = 6,
+
+	/*
+	 * A session's transfer log. Root, and the configuration's SessionUser.
+	 * Request: string session id | string server id | string user | string client | u32 client port |
+	 *   string fingerprint | u32 uid (event_put_session() in event.h).
+	 * Answer, WIRE_OK: u64, the sequence of the session's last event that is written down already; 0: none is known.
+	 * WIRE_UNAVAILABLE: the log can't be written now; ask again later.
+	 * After WIRE_OK the connection stays until either side closes it:
+	 *   client:  u32 length | an event (event_put()), any number of times, in the order of their sequences
+	 *   agent:   u64 sequence: this event and all before it are in the log; now and then, not for each
+	 * What wasn't acknowledged the client sends again on its next connection; the agent leaves out what it has by then.
+	 */
+	WIRE_EVENTS = 7,
 };
 
 enum wire_home_type { WIRE_HOME_PATH = 1, WIRE_HOME_LOGICAL = 2 };

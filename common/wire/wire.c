@@ -39,6 +39,12 @@ wire_put_u32(struct wire_out *out, uint32_t value)
 }
 
 void
+wire_put_u64(struct wire_out *out, uint64_t value)
+{
+	put_bytes(out, &value, sizeof(value));
+}
+
+void
 wire_put_string(struct wire_out *out, const char *string)
 {
 	size_t length = strlen(string);
@@ -99,6 +105,17 @@ uint32_t
 wire_get_u32(struct wire_in *in)
 {
 	uint32_t value = 0;
+	const uint8_t *bytes = get_bytes(in, sizeof(value));
+
+	if (bytes != NULL)
+		memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+uint64_t
+wire_get_u64(struct wire_in *in)
+{
+	uint64_t value = 0;
 	const uint8_t *bytes = get_bytes(in, sizeof(value));
 
 	if (bytes != NULL)

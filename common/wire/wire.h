@@ -25,6 +25,7 @@ struct wire_out {
 void wire_out_init(struct wire_out *out, void *memory, size_t size);
 void wire_put_u16(struct wire_out *out, uint16_t value);
 void wire_put_u32(struct wire_out *out, uint32_t value);
+void wire_put_u64(struct wire_out *out, uint64_t value);
 void wire_put_string(struct wire_out *out, const char *string);
 /* wire_put_header: WIRE_HEADER bytes; kind is a verb or a status. */
 void wire_put_header(struct wire_out *out, uint16_t kind, uint32_t length);
@@ -43,6 +44,7 @@ struct wire_in {
 void wire_in_init(struct wire_in *in, const void *data, size_t size);
 uint16_t wire_get_u16(struct wire_in *in);
 uint32_t wire_get_u32(struct wire_in *in);
+uint64_t wire_get_u64(struct wire_in *in);
 /* wire_get_string: copies into `to` (size max + 1) and closes with NUL. Longer than max, or with a NUL inside: bad. */
 void wire_get_string(struct wire_in *in, char *to, size_t max);
 /* wire_get_view: the same without a copy: not closed with NUL, lives as long as the memory read from. */

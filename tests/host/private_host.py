@@ -456,7 +456,7 @@ class Host:
         """What live or dead sessions have left on the host, as text lines: empty when nothing."""
         listener = self.sshd.pid if self.sshd else 0
         left = ["process %d %s" % (pid, process_name(pid)) for pid in process_ids()
-                if pid != listener and process_name(pid) in ("sshd", "berth-keys", "sftp-server")]
+                if pid != listener and process_name(pid) in ("sshd", "berth-keys", "berth-session", "sftp-server")]
         left += ["mount namespace %s" % found for found in self.mount_namespaces()]
         if SESSIONS_DIR.exists():
             left += ["file %s" % path for path in SESSIONS_DIR.iterdir()]
