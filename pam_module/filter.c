@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -60,10 +61,12 @@
 #define KILL            RETURN(SECCOMP_RET_KILL_PROCESS)
 #define ALLOW           RETURN(SECCOMP_RET_ALLOW)
 #define FAIL(code)      RETURN(SECCOMP_RET_ERRNO | (code))
+#define SUCCEED_WITHOUT_EFFECT SECCOMP_RET_ERRNO
 /* IF: the next `count` instructions run when the loaded word equals the value (has the bits), else they are passed over. */
 #define IF_EQUAL(value, count)     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (count))
 #define UNLESS_EQUAL(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (count), 0)
 #define IF_BITS(value, count)      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (value), 0, (count))
+#define IF_AT_LEAST(value, count)  BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (value), 0, (count))
 #define IF_ABOVE(value, count)     BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (value), 0, (count))
 
 #define DENY(name, code) IF_EQUAL(SYS_##name, 1), FAIL(code)
@@ -81,8 +84,16 @@
 	FAIL(EPERM), ALLOW
 
 int
-filter_install(uint32_t uid, uint32_t gid)
+filter_install(uint32_t uid, uint32_t gid, int line_fd)
 {
+	/* With a transfer log (line_socket.h), syslog(3)'s socket is the handler's, and one descriptor is kept. */
+	bool logs = line_fd >= 0;
+	uint32_t kept = (uint32_t)line_fd;
+	uint32_t syslog_socket = logs ? SECCOMP_RET_TRAP : SECCOMP_RET_ERRNO | EAFNOSUPPORT;
+	uint32_t syslog_connect = logs ? SUCCEED_WITHOUT_EFFECT : SECCOMP_RET_ERRNO | EACCES;
+	uint32_t close_kept = logs ? SUCCEED_WITHOUT_EFFECT : SECCOMP_RET_ALLOW;
+	uint32_t close_around_kept = logs ? SECCOMP_RET_TRAP : SECCOMP_RET_ALLOW;
+	uint32_t replace_kept = logs ? SECCOMP_RET_ERRNO | EBADF : SECCOMP_RET_ALLOW;
 	struct sock_filter instructions[] = {
 		/* Another architecture's numbers (int 0x80 on x86-64), and x32's, would walk around everything below. */
 		LOAD(arch), UNLESS_EQUAL(ARCH_NATIVE, 1), KILL,
@@ -101,12 +112,27 @@ filter_install(uint32_t uid, uint32_t gid)
 		/* Network, abstract sockets, netlink: none. libpam's audit call carries on with EAFNOSUPPORT, and on
 		 * EACCES fails pam_setcred. sshd's pipes to internal-sftp are stream socketpairs; a datagram one could be
 		 * aimed at any abstract socket of the host with sendto(2). */
-		DENY(socket, EAFNOSUPPORT), DENY(connect, EACCES), DENY(bind, EACCES), DENY(listen, EACCES),
+		IF_EQUAL(SYS_socket, 7),
+		LOAD_ARG(0), IF_EQUAL(AF_UNIX, 4),
+		LOAD_ARG(1), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SOCK_TYPE_MASK), IF_EQUAL(SOCK_DGRAM, 1),
+		RETURN(syslog_socket), FAIL(EAFNOSUPPORT),
+		IF_EQUAL(SYS_connect, 1), RETURN(syslog_connect),
+		DENY(bind, EACCES), DENY(listen, EACCES),
 		DENY(accept, EACCES), DENY(accept4, EACCES),
 		IF_EQUAL(SYS_socketpair, 7),
 		LOAD_ARG(0), IF_EQUAL(AF_UNIX, 3),
 		LOAD_ARG(1), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SOCK_TYPE_MASK), UNLESS_EQUAL(SOCK_STREAM, 1),
 		FAIL(EPERM), ALLOW,
+
+		/* The line socket stays what it is. */
+		IF_EQUAL(SYS_close, 4), LOAD_ARG(0), IF_EQUAL(kept, 1), RETURN(close_kept), ALLOW,
+		IF_EQUAL(SYS_close_range, 7),
+		LOAD_ARG(0), IF_ABOVE(kept, 1), ALLOW,
+		LOAD_ARG(1), IF_AT_LEAST(kept, 1), RETURN(close_around_kept), ALLOW,
+		IF_EQUAL(SYS_dup3, 4), LOAD_ARG(1), IF_EQUAL(kept, 1), RETURN(replace_kept), ALLOW,
+#ifdef SYS_dup2
+		IF_EQUAL(SYS_dup2, 4), LOAD_ARG(1), IF_EQUAL(kept, 1), RETURN(replace_kept), ALLOW,
+#endif
 
 		/* io_uring does sockets and files without these system calls. */
 		DENY(io_uring_setup, ENOSYS), DENY(io_uring_enter, ENOSYS), DENY(io_uring_register, ENOSYS),

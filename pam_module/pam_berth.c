@@ -3,10 +3,10 @@
  *
  *   monitor  pam_acct_mgmt           may this user log in at all, and does every target resolve?
  *   monitor  pam_setcred(ESTABLISH)  noted; nothing else
- *   monitor  pam_open_session        the key is still the record's; the session is registered
+ *   monitor  pam_open_session        the key is still the record's; the session is registered, its transfer log begun
  *   child    pam_setcred             root still, after initgroups, right before it drops to the user: the view is entered
  * here
- *   monitor  pam_close_session       the session is struck off
+ *   monitor  pam_close_session       the session is struck off, its transfer log ended
  *
  * The child's setcred is on every path to a user's process, so the seal is there and depends on no other hook having run.
  * sshd carries on after a failing setcred, and with -N after a failing open_session; so where sealing fails the process
@@ -34,6 +34,7 @@
 #include "pam_module/filter.h"
 #include "pam_module/log.h"
 #include "pam_module/session.h"
+#include "pam_module/session_log.h"
 #include "pam_module/target.h"
 #include "pam_module/view.h"
 
@@ -51,6 +52,7 @@ struct state {
 	pid_t monitor;           /* the process whose setcred was seen first, as root with root's group */
 	bool refused;            /* open_session refused: the child must not go on */
 	struct live_session live;
+	struct session_log transfers;
 	char *progress;          /* shared with the child: REASON_MAX bytes, see view_enter() */
 };
 
@@ -81,6 +83,7 @@ state_free(pam_handle_t *pamh, void *data, int status)
 
 	(void)pamh;
 	(void)status;
+	session_log_end(&state->transfers);
 	if (state->progress != NULL)
 		munmap(state->progress, REASON_MAX);
 	free(state);
@@ -236,13 +239,17 @@ set_groups(const struct session *session)
 static int
 seal(struct hook *hook)
 {
+	struct session_log *transfers = &hook->state->transfers;
+	int line_fd;
+	bool lands;
+
 	if (getuid() != 0 || geteuid() != 0) {
 		snprintf(hook->reason, sizeof(hook->reason), "the process is not root's any more: it can't be sealed");
 		return -1;
 	}
 	if (find_session_by_key(hook) != 0)
 		return -1;
-	if (view_enter(&hook->config, &hook->session, hook->state->progress, hook->reason) != 0)
+	if (view_enter(&hook->config, &hook->session, &lands, hook->state->progress, hook->reason) != 0)
 		return -1;
 	if (set_groups(&hook->session) != 0) {
 		snprintf(hook->reason, sizeof(hook->reason), "setgroups: %s", strerror(errno));
@@ -250,10 +257,14 @@ seal(struct hook *hook)
 	}
 	/* libc may hold a datagram socket for its own syslog(3); that could be aimed at any abstract socket of the host. */
 	closelog();
-	if (filter_install(hook->session.uid, hook->session.gid) != 0) {
+	line_fd = session_log_enter(transfers, &hook->config, hook->reason);
+	if (line_fd < -1)
+		return -1;
+	if (filter_install(hook->session.uid, hook->session.gid, line_fd) != 0) {
 		snprintf(hook->reason, sizeof(hook->reason), "seccomp: %s", strerror(errno));
 		return -1;
 	}
+	session_log_sealed(transfers, lands);
 	return 0;
 }
 
@@ -443,6 +454,31 @@ register_session(struct hook *hook)
 		    "it", hook->user, live->id, BERTH_SESSIONS_DIR, strerror(errno));
 }
 
+static void
+strike_off(struct hook *hook)
+{
+	const struct live_session *live = &hook->state->live;
+
+	if (registry_remove(live->id) != 0 && errno != ENOENT)
+		log_line(&hook->log, LOG_ERR, "session still listed user=%s session=%s reason=\"%s\"", live->user, live->id,
+		    strerror(errno));
+}
+
+/* begin_transfer_log: -1 when there can be none and the session needs one. */
+static int
+begin_transfer_log(struct hook *hook)
+{
+	struct state *state = hook->state;
+
+	if (session_log_begin(&state->transfers, &hook->config, &hook->session, &state->live, &hook->log, hook->reason) == 0)
+		return 0;
+	if (hook->config.transfer_log == TRANSFER_LOG_REQUIRED)
+		return -1;
+	log_line(&hook->log, LOG_ERR, "no transfer log for this session user=%s session=%s reason=\"%s\"", hook->user,
+	    state->live.id, hook->reason);
+	return 0;
+}
+
 static int
 open_session(struct hook *hook)
 {
@@ -467,6 +503,12 @@ open_session(struct hook *hook)
 		return PAM_SESSION_ERR;
 	}
 	register_session(hook);
+	if (begin_transfer_log(hook) != 0) {
+		hook->state->refused = true;
+		refuse_line(hook);
+		strike_off(hook);
+		return PAM_SESSION_ERR;
+	}
 	snprintf(hook->state->progress, REASON_MAX, "sshd ended before the view was begun");
 	return PAM_SUCCESS;
 }
@@ -476,13 +518,15 @@ static int
 close_session(struct hook *hook)
 {
 	const struct live_session *live;
+	const char *ended;
 
 	if (hook->state == NULL || hook->state->live.id[0] == '\0')
 		return PAM_IGNORE;
 	live = &hook->state->live;
-	if (registry_remove(live->id) != 0 && errno != ENOENT)
-		log_line(&hook->log, LOG_ERR, "session still listed user=%s session=%s reason=\"%s\"", live->user, live->id,
-		    strerror(errno));
+	ended = session_log_end(&hook->state->transfers);
+	strike_off(hook);
+	if (ended != NULL)
+		log_line(&hook->log, LOG_ERR, "session ended user=%s session=%s reason=\"%s\"", live->user, live->id, ended);
 	if (hook->state->progress[0] == '\0') {
 		log_line(&hook->log, LOG_INFO, "session closed user=%s server=%s client=%s port=%u session=%s seconds=%ld",
 		    live->user, live->server_id, live->client, live->client_port, live->id, (long)(time(NULL) - live->since));

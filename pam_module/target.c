@@ -40,18 +40,40 @@ target_finder_close(struct target_finder *finder)
 	finder->base_fd = -1;
 }
 
+/* find_bucket: the Bucket line of a target; NULL when its first component is a directory in the data root. */
+static const struct config_bucket *
+find_bucket(const struct config *config, const char *target)
+{
+	const char *name = target + 1;
+	size_t length = strcspn(name, "/");
+
+	for (size_t i = 0; i < config->bucket_count; i++)
+		if (strlen(config->buckets[i].name) == length && memcmp(config->buckets[i].name, name, length) == 0)
+			return &config->buckets[i];
+	return NULL;
+}
+
+bool
+target_host_path(const struct config *config, const char *target, char *path, size_t size)
+{
+	const struct config_bucket *bucket = find_bucket(config, target);
+	int length;
+
+	if (bucket == NULL)
+		length = snprintf(path, size, "%s%s", config->data_root, target);
+	else
+		length = snprintf(path, size, "%s%s", bucket->path, target + 1 + strlen(bucket->name));
+	return length >= 0 && (size_t)length < size;
+}
+
 /* find_base: puts the target's bucket into finder->base_fd; returns the path below it, or NULL with the reason. */
 static const char *
 find_base(struct target_finder *finder, const char *target, char *reason)
 {
-	const struct config_bucket *bucket = NULL;
+	const struct config_bucket *bucket = find_bucket(finder->config, target);
 	const char *name = target + 1, *rest, *path;
-	size_t i, length = strcspn(name, "/");
+	size_t length = strcspn(name, "/");
 
-	for (i = 0; i < finder->config->bucket_count && bucket == NULL; i++)
-		if (strlen(finder->config->buckets[i].name) == length &&
-		    memcmp(finder->config->buckets[i].name, name, length) == 0)
-			bucket = &finder->config->buckets[i];
 	rest = bucket == NULL ? name : name + length + (name[length] == '/');
 	if (finder->base_fd >= 0 && finder->bucket == bucket)
 		return rest;

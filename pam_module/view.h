@@ -4,6 +4,8 @@
 #ifndef BERTH_PAM_VIEW_H
 #define BERTH_PAM_VIEW_H
 
+#include <stdbool.h>
+
 #include "common/host/config.h"
 #include "pam_module/session.h"
 
@@ -13,8 +15,8 @@
  *
  * A target that hangs ends the process by SIGALRM after TargetSeconds. `progress` (REASON_MAX bytes, shared with the
  * monitor) says what was being done then, and is "" once the view is entered.
- * Returns 0, or -1 with `reason`.
+ * Returns 0, or -1 with `reason`. *lands: whether the landing directory is there.
  */
-int view_enter(const struct config *config, const struct session *session, char *progress, char *reason);
+int view_enter(const struct config *config, const struct session *session, bool *lands, char *progress, char *reason);
 
 #endif

@@ -124,10 +124,11 @@ child(const struct view_bench *bench, int report)
 {
 	char progress[REASON_MAX], reason[REASON_MAX] = "";
 	double start = worker_now(), took;
+	bool lands;
 
 	if (bench->bare) {
 		bare_view(bench);
-	} else if (view_enter(&bench->config, &bench->session, progress, reason) != 0) {
+	} else if (view_enter(&bench->config, &bench->session, &lands, progress, reason) != 0) {
 		fprintf(stderr, "view_time: %s\n", reason);
 		_exit(1);
 	}

@@ -44,7 +44,7 @@ sealed(sealed_action *action, const void *argument)
 	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_DUMPABLE, 0); /* no core file of those that are killed */
-		if (filter_install(UID, GID) != 0)
+		if (filter_install(UID, GID, -1) != 0)
 			_exit(200);
 		_exit(action(argument));
 	}
