@@ -9,8 +9,8 @@ import sys
 
 import imports
 from measure import FreshWorker, Worker, difference, progress, quartiles, ratio, take_turns
-from sites import (BENCH, ONE_CPU, PREFIX, SOURCE, STOCK_PORT, WORK, Site, files_command, files_users, make_key,
-                   start_stock_sshd)
+from sites import (BENCH, ONE_CPU, PREFIX, SOURCE, STOCK_PORT, UNLOGGED_PORT, WORK, Site, files_command, files_users,
+                   make_key, start_stock_sshd, start_unlogged_sshd)
 
 import private_host  # sites.py says where it is
 
@@ -19,6 +19,7 @@ USER, UID = "alice", 5001
 LOGIN_PAUSE = 0.03  # the end of the last session, after its client has gone, is not to fall into the next one's time
 MEMORY_TARGET_MIB = 32
 LOCAL_TARGET_US = 1000
+TRANSFERS, TRANSFER_BYTES = 10000, 1024
 
 
 class Bench:
@@ -33,7 +34,7 @@ class Bench:
         self.host.bucket("bucket", USER, owner=UID)
         self.host.create_user(USER, UID, mappings=[("/", "/bucket/" + USER)], keys=[self.key])
         self.sites = {}
-        self.stock = self.echo = None
+        self.stock = self.echo = self.unlogged = self.sink = None
 
     def site(self, count):
         if count not in self.sites:
@@ -42,7 +43,7 @@ class Bench:
         return self.sites[count]
 
     def stop(self):
-        for process in (self.stock, self.echo):
+        for process in (self.stock, self.echo, self.unlogged, self.sink):
             if process is not None:
                 process.terminate()
                 process.wait()
@@ -170,6 +171,36 @@ def row_view(bench):
                        take_turns("view, %d mappings" % count, workers, rounds))
 
 
+def receive_syslog(bench):
+    """/dev/log gets the cheapest receiver there can be: what the others' lines cost there is not to be our gain."""
+    log = "/dev/log"
+    os.rename(log, log + ".kept")
+    bench.sink = subprocess.Popen([BENCH / "log_sink", log, WORK / "syslog"])
+    private_host.wait_until(lambda: os.path.exists(log), what=log)
+
+
+def row_transfers(bench):
+    """10,000 files put in one session: with the transfer log, with TransferLog off, and as a local user of stock sshd, whose
+    internal-sftp logs the same lines to /dev/log."""
+    if bench.stock is None:
+        bench.stock = start_stock_sshd(bench.key)
+    bench.unlogged = start_unlogged_sshd()
+    receive_syslog(bench)
+    files = WORK / "transfers"
+    files.mkdir()
+    for number in range(TRANSFERS):
+        (files / ("%05d" % number)).write_bytes(os.urandom(TRANSFER_BYTES))
+    batch = WORK / "put"
+    sftp = ["/usr/bin/sftp", *bench.host.client_options(bench.key), "-b", batch]
+    workers = [Worker(BENCH / "process_time", 1, *sftp, "-P", port, "-s", subsystem, "%s@127.0.0.1" % user)
+               for port, user, subsystem in ((bench.host.port, USER, "sftp"), (UNLOGGED_PORT, USER, "sftp"),
+                                             (STOCK_PORT, "localuser", "logged"))]
+    batch.write_text("-mkdir transfers\nput %s/* transfers\n" % files, encoding="ascii")
+    logged, unlogged, stock = take_turns("10,000 files", workers, 15)
+    yield compared("10,000 files of 1 KiB put, logged", "TransferLog off", 1.05, (logged, unlogged))
+    yield compared("10,000 files of 1 KiB put, logged", "stock sshd, /dev/log", 1.02, (logged, stock))
+
+
 def row_import(_bench):
     store = imports.Store()
     try:
@@ -189,7 +220,8 @@ def row_import(_bench):
 
 
 ROWS = {"keys": row_keys, "lookup": row_lookup, "getpwnam": row_getpwnam, "million": row_million, "store": row_store,
-        "import": row_import, "login": row_login, "local": row_local, "view": row_view}
+        "import": row_import, "login": row_login, "local": row_local, "view": row_view,
+        "transfers": row_transfers}
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ PREFIX = "u"
 FIRST_UID = 1000000
 FILES_LINES = 1000
 STOCK_PORT = 2222
+UNLOGGED_PORT = 2223
 
 # Client and server of a lookup share this CPU. Left to the scheduler they do most of the time, and now and then, for seconds
 # on end, they don't: that doubles either side's time by waking an idle CPU, and says nothing of the work that is done.
@@ -166,11 +167,23 @@ def start_stock_sshd(key):
     for line in Path("/etc/ssh/sshd_config").read_text(encoding="utf-8").splitlines():
         if not line.startswith(("Include", "Subsystem")):
             text += line + "\n"
-    config.write_text(text + "Subsystem sftp internal-sftp\nPidFile none\n", encoding="utf-8")
+    config.write_text(text + "Subsystem sftp internal-sftp\n"
+                      "Subsystem logged internal-sftp -l INFO\nPidFile none\n", encoding="utf-8")
     authorized = Path("/home/localuser/.ssh/authorized_keys")
     authorized.write_text(key.public + "\n", encoding="ascii")
     shutil.chown(authorized, "localuser", "localuser")
     command = among([(pam, private_host.PAM_FILE), (nsswitch, "/etc/nsswitch.conf")])
     process = subprocess.Popen([*command, "/usr/sbin/sshd", "-D", "-f", config], stdin=subprocess.DEVNULL)
     wait_connect(socket.AF_INET, ("127.0.0.1", STOCK_PORT), "the stock sshd")
+    return process
+
+
+def start_unlogged_sshd():
+    """The host's own sshd once more, on UNLOGGED_PORT, with TransferLog off; the agent is the same."""
+    config = WORK / "unlogged.conf"
+    config.write_text(private_host.CONFIG_FILE.read_text(encoding="utf-8") + "TransferLog off\n", encoding="utf-8")
+    command = among([(config, private_host.CONFIG_FILE)])
+    process = subprocess.Popen([*command, "/usr/sbin/sshd", "-D", "-o", "PidFile=none", "-p", str(UNLOGGED_PORT)],
+                               stdin=subprocess.DEVNULL)
+    wait_connect(socket.AF_INET, ("127.0.0.1", UNLOGGED_PORT), "sshd without a transfer log")
     return process
