@@ -47,6 +47,7 @@ int import_command(int argc, char **argv, struct command_globals *globals);
 int fsck_command(int argc, char **argv, struct command_globals *globals);
 int backup_command(int argc, char **argv, struct command_globals *globals);
 int restore_command(int argc, char **argv, struct command_globals *globals);
+int tail_command(int argc, char **argv, struct command_globals *globals);
 
 /* admin_refused: says on stderr that an operation was refused, as the AWS command line does. Returns COMMAND_REFUSED. */
 int admin_refused(const char *api_name, const struct api_error *error);

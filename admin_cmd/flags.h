@@ -15,7 +15,7 @@ struct flags {
 	const char *command; /* "berth import": what messages begin with */
 	const char *usage;   /* what stands above them */
 	const char *unknown; /* what is said of a flag that isn't in the table, before it */
-	const struct option *options;
+	const struct option *options; /* a code that is a letter is also the flag's short form, -f */
 	/* A flag of the command's own, its value in optarg. Returns COMMAND_OK, or what flags_wrong() did. NULL: none. */
 	int (*take)(const struct flags *flags, void *context, int code);
 };

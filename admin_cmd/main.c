@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
 	{ "admin", admin_command },
 	{ "sessions", sessions_command },
+	{ "tail", tail_command },
 	{ "export", export_command },
 	{ "import", import_command },
 	{ "fsck", fsck_command },
@@ -26,6 +27,7 @@ static const char usage[] =
     "  admin OPERATION           servers and users; `berth admin help` lists the operations\n"
     "  sessions [list]           the live sessions of this host\n"
     "  sessions end USER|ID ...  end a user's sessions, or one\n"
+    "  tail [--follow]           the transfer log: who did what\n"
     "  export                    all users of a server, one line of JSON each\n"
     "  import [FILE]             users from such lines, a passwd file, or the users.conf of atmoz/sftp\n"
     "  fsck [--repair]           check the store, and mend it\n"
