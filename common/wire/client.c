@@ -47,18 +47,64 @@ wait_for(const struct exchange *exchange, short events)
 	return count < 0 ? -1 : 0;
 }
 
+/* check_peer: makes sure that it was the owner who listens there. */
+static int
+check_peer(int fd, uid_t owner)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
+		return -1;
+	if (length != sizeof(peer) || peer.uid != owner) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+/* close_failed: keeps errno. */
+static int
+close_failed(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+int
+agent_connect(const char *path, uid_t owner)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t length = strlen(path);
+	int fd;
+
+	if (length >= sizeof(address.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(address.sun_path, path, length);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 || check_peer(fd, owner) != 0)
+		return close_failed(fd);
+	return fd;
+}
+
 /*
  * connect_waiting: connect when the agent's backlog is full. A non-blocking connect can't wait for a place in it, a blocking
  * one with SO_SNDTIMEO can: the kernel lets the waiting in by turns, so a flood delays a login instead of failing it.
  */
 static int
-connect_waiting(const struct exchange *exchange, const struct sockaddr_un *address)
+connect_waiting(const struct exchange *exchange)
 {
+	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = BERTH_SOCKET };
 	int result, left;
 	struct timeval limit;
 
-	if (fcntl(exchange->fd, F_SETFL, 0) != 0)
-		return -1;
 	do {
 		left = deadline_left(exchange->deadline);
 		if (left == 0) {
@@ -69,32 +115,24 @@ connect_waiting(const struct exchange *exchange, const struct sockaddr_un *addre
 		limit.tv_usec = left % 1000 * 1000;
 		if (setsockopt(exchange->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0)
 			return -1;
-		result = connect(exchange->fd, (const struct sockaddr *)address, sizeof(*address));
+		result = connect(exchange->fd, (const struct sockaddr *)&address, sizeof(address));
 	} while (result != 0 && errno == EINTR);
-	if (result != 0)
+	if (result != 0 || check_peer(exchange->fd, 0) != 0)
 		return -1;
 	return fcntl(exchange->fd, F_SETFL, O_NONBLOCK);
 }
 
-/* connect_agent: connects, and makes sure that it was root who listens there. */
+/* exchange_connect: the exchange's descriptor, or -1 with errno and nothing open. */
 static int
-connect_agent(const struct exchange *exchange)
+exchange_connect(struct exchange *exchange)
 {
-	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = BERTH_SOCKET };
-	struct ucred peer;
-	socklen_t length = sizeof(peer);
-
-	if (connect(exchange->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
-		if (errno != EAGAIN || connect_waiting(exchange, &address) != 0)
-			return -1;
-	}
-	if (getsockopt(exchange->fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
-		return -1;
-	if (length != sizeof(peer) || peer.uid != 0) {
-		errno = EPERM;
-		return -1;
-	}
-	return 0;
+	exchange->fd = agent_connect(BERTH_SOCKET, 0);
+	if (exchange->fd >= 0 || errno != EAGAIN)
+		return exchange->fd;
+	exchange->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (exchange->fd >= 0 && connect_waiting(exchange) != 0)
+		exchange->fd = close_failed(exchange->fd);
+	return exchange->fd;
 }
 
 /* advance: takes `done` bytes off the front of the parts. */
@@ -144,23 +182,15 @@ send_request(const struct exchange *exchange, enum wire_verb verb, const struct 
 static int
 exchange_open(struct exchange *exchange, enum wire_verb verb, const struct wire_out *request, int timeout_ms)
 {
-	int saved;
-
 	if (request->overflow || request->used > WIRE_REQUEST_MAX) {
 		errno = EMSGSIZE;
 		return -1;
 	}
 	exchange->got = 0;
 	exchange->deadline = deadline_after(timeout_ms);
-	exchange->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (exchange->fd < 0)
+	if (exchange_connect(exchange) < 0)
 		return -1;
-	if (connect_agent(exchange) == 0 && send_request(exchange, verb, request) == 0)
-		return 0;
-	saved = errno;
-	close(exchange->fd);
-	errno = saved;
-	return -1;
+	return send_request(exchange, verb, request) == 0 ? 0 : close_failed(exchange->fd);
 }
 
 /* receive_some: one read of what comes next. There is no control buffer, so the kernel drops descriptors that come along. */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/wire/limits.h"
 #include "common/wire/protocol.h"
@@ -54,6 +55,12 @@ bool wire_in_done(const struct wire_in *in);
 
 /* wire_get_header: false unless magic and version are right and length <= max. */
 bool wire_get_header(const uint8_t header[WIRE_HEADER], uint16_t *kind, uint32_t *length, size_t max);
+
+/*
+ * agent_connect: a non-blocking stream socket, connected to the agent at `path`. Returns it, or -1 with errno, at once:
+ * ENOENT, ECONNREFUSED (no agent), EAGAIN (its backlog is full), EPERM (who listens there wasn't `owner` when it began to).
+ */
+int agent_connect(const char *path, uid_t owner);
 
 /*
  * agent_ask: one request, one answer, at most timeout_ms milliseconds for all of it.

@@ -4,6 +4,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 #include "common/host/paths.h"
 #include "common/wire/deadline.h"
+#include "common/wire/event.h"
 #include "common/wire/wire.h"
 #include "tests/unit/private_run.h"
 
@@ -155,6 +157,229 @@ user_names(void **state)
 	name[USER_NAME_MAX] = 'a';
 	name[USER_NAME_MAX + 1] = '\0';
 	assert_false(user_name_valid(name));
+}
+
+/* Events. */
+
+static void
+repeat(char *text, char c, size_t length)
+{
+	memset(text, c, length);
+	text[length] = '\0';
+}
+
+/* The longest event that there can be, every member of its own. */
+static struct event
+longest_event(void)
+{
+	static char status[EVENT_STATUS_MAX + 2], path[EVENT_PATH_MAX + 2], new_path[EVENT_PATH_MAX + 2];
+	static char target[EVENT_TARGET_MAX + 2], new_target[EVENT_TARGET_MAX + 2], text[EVENT_TEXT_MAX + 2];
+	struct event event = {
+		.sequence = UINT64_MAX, .time = INT64_MAX, .operation = EVENT_OTHER, .flags = EVENT_FLAGS, .bytes = 1,
+		.duration = 2, .corrects = 3, .status = status, .path = path, .new_path = new_path, .target = target,
+		.new_target = new_target, .text = text, .totals = { 4, 5, 6, 7, 8, 9, 10 },
+	};
+
+	repeat(status, 's', EVENT_STATUS_MAX);
+	repeat(path, 'p', EVENT_PATH_MAX);
+	repeat(new_path, 'P', EVENT_PATH_MAX);
+	repeat(target, 't', EVENT_TARGET_MAX);
+	repeat(new_target, 'T', EVENT_TARGET_MAX);
+	repeat(text, '\xff', EVENT_TEXT_MAX);
+	return event;
+}
+
+static size_t
+put_event(uint8_t *data, size_t size, const struct event *event)
+{
+	struct wire_out out;
+
+	wire_out_init(&out, data, size);
+	event_put(&out, event);
+	assert_false(out.overflow);
+	return out.used;
+}
+
+static void
+assert_same_event(const struct event *a, const struct event *b)
+{
+	assert_true(a->sequence == b->sequence && a->time == b->time && a->operation == b->operation);
+	assert_true(a->flags == b->flags && a->bytes == b->bytes && a->duration == b->duration);
+	assert_true(a->corrects == b->corrects);
+	assert_string_equal(a->status, b->status);
+	assert_string_equal(a->path, b->path);
+	assert_string_equal(a->new_path, b->new_path);
+	assert_string_equal(a->target, b->target);
+	assert_string_equal(a->new_target, b->new_target);
+	assert_string_equal(a->text, b->text);
+	assert_memory_equal(&a->totals, &b->totals, sizeof(a->totals));
+}
+
+static void
+events_go_round(void **state)
+{
+	static uint8_t data[EVENT_BYTES_MAX];
+	char *memory = malloc(EVENT_BYTES_MAX); /* its own, so that a write behind it is seen */
+	struct event event = longest_event(), got;
+	size_t length;
+
+	(void)state;
+	assert_non_null(memory);
+	length = put_event(data, sizeof(data), &event);
+	assert_true(event_get(data, length, &got, memory));
+	assert_same_event(&event, &got);
+	event = (struct event){ .sequence = 1, .operation = EVENT_SESSION_OPEN, .status = "", .path = "", .new_path = "",
+		.target = "", .new_target = "", .text = "" };
+	length = put_event(data, sizeof(data), &event);
+	assert_true(event_get(data, length, &got, memory));
+	assert_same_event(&event, &got);
+	free(memory);
+}
+
+static void
+events_cut_anywhere_are_refused(void **state)
+{
+	static uint8_t data[EVENT_BYTES_MAX + 1];
+	static char memory[EVENT_BYTES_MAX];
+	struct event event = longest_event(), got;
+	size_t length = put_event(data, sizeof(data), &event);
+
+	(void)state;
+	assert_false(event_get(data, length + 1, &got, memory));
+	for (size_t less = 0; less < length; less++) {
+		uint8_t *exact = malloc(less + 1);
+
+		assert_non_null(exact);
+		memcpy(exact, data, less);
+		assert_false(event_get(exact, less, &got, memory));
+		free(exact);
+	}
+}
+
+static bool
+is_taken(const struct event *event)
+{
+	static uint8_t data[2 * EVENT_BYTES_MAX];
+	static char memory[EVENT_BYTES_MAX];
+	struct event got;
+	size_t length = put_event(data, sizeof(data), event);
+
+	return event_get(data, length, &got, memory);
+}
+
+static void
+events_beyond_a_limit_are_refused(void **state)
+{
+	struct event event;
+	const char **const strings[] = {
+		&event.status, &event.path, &event.new_path, &event.target, &event.new_target, &event.text,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+		event = longest_event();
+		assert_true(is_taken(&event));
+		((char *)(uintptr_t)*strings[i])[strlen(*strings[i])] = 'x';
+		assert_false(is_taken(&event));
+	}
+#define REFUSED(member, value) \
+	do { event = longest_event(); event.member = (value); assert_false(is_taken(&event)); } while (0)
+	REFUSED(sequence, 0);
+	REFUSED(time, -1);
+	REFUSED(time, INT64_MIN);
+	REFUSED(operation, (enum event_operation)0);
+	REFUSED(operation, EVENT_OPERATIONS);
+	REFUSED(operation, (enum event_operation)-1);
+	REFUSED(flags, EVENT_FLAGS + 1);
+	REFUSED(flags, UINT32_MAX);
+#undef REFUSED
+}
+
+static void
+events_of_random_bytes_do_no_harm(void **state)
+{
+	static uint8_t data[EVENT_BYTES_MAX];
+	char *memory = malloc(EVENT_BYTES_MAX);
+	struct event event = {
+		.sequence = 1, .operation = EVENT_PUT, .status = "ok", .path = "/a", .new_path = "", .target = "/b",
+		.new_target = "", .text = "t",
+	}, got;
+	size_t length;
+
+	(void)state;
+	assert_non_null(memory);
+	srand(20261122);
+	for (int i = 0; i < 200000; i++) {
+		length = put_event(data, sizeof(data), &event);
+		for (int changes = rand() % 4; changes >= 0; changes--)
+			data[(size_t)rand() % length] = (uint8_t)(rand() % 3 == 0 ? 0 : rand());
+		if (event_get(data, length, &got, memory))
+			assert_true(got.sequence > 0 && got.time >= 0 && event_operation_name(got.operation) != NULL);
+	}
+	free(memory);
+}
+
+static void
+event_operations_have_names(void **state)
+{
+	(void)state;
+	for (unsigned i = 1; i < EVENT_OPERATIONS; i++)
+		assert_int_equal(event_operation_find(event_operation_name((enum event_operation)i)), i);
+	assert_null(event_operation_name((enum event_operation)0));
+	assert_null(event_operation_name(EVENT_OPERATIONS));
+	assert_int_equal(event_operation_find("puts"), 0);
+	assert_int_equal(event_operation_find(""), 0);
+}
+
+static const struct event_session good_session = {
+	.id = "0123456789abcdef", .server_id = "s-0123456789abcdef0", .user = "alice", .client = "2001:db8::1",
+	.client_port = 65535, .fingerprint = "SHA256:abc", .uid = 5001,
+};
+
+static bool
+session_is_taken(const struct event_session *session, size_t less)
+{
+	uint8_t data[1024];
+	struct event_session got;
+	struct wire_out out;
+	struct wire_in in;
+	bool taken;
+
+	wire_out_init(&out, data, sizeof(data));
+	event_put_session(&out, session);
+	assert_false(out.overflow);
+	wire_in_init(&in, data, out.used > less ? out.used - less : 0);
+	memset(&got, 0, sizeof(got));
+	taken = event_get_session(&in, &got) && wire_in_done(&in);
+	if (taken)
+		assert_memory_equal(&got, session, sizeof(got));
+	return taken;
+}
+
+static void
+identities_go_round(void **state)
+{
+	struct event_session session;
+
+	(void)state;
+	assert_true(session_is_taken(&good_session, 0));
+	for (size_t less = 1; less < 150; less++)
+		assert_false(session_is_taken(&good_session, less));
+#define REFUSED(statement) do { session = good_session; statement; assert_false(session_is_taken(&session, 0)); } while (0)
+	REFUSED(session.id[15] = '\0');
+	REFUSED(session.id[3] = 'A');
+	REFUSED(session.id[3] = 'g');
+	REFUSED(session.server_id[0] = '\0');
+	REFUSED(session.server_id[3] = ' ');
+	REFUSED(session.user[1] = '/');
+	REFUSED(session.client[0] = '\0');
+	REFUSED(session.client[1] = '\n');
+	REFUSED(session.client_port = 65536);
+	REFUSED(session.fingerprint[0] = '\x7f');
+	REFUSED(session.fingerprint[0] = '\xc3');
+	REFUSED(session.fingerprint[0] = '\0');
+	REFUSED(session.uid = ID_NONE);
+#undef REFUSED
 }
 
 /* An agent for one test: a thread that takes one connection, does what the test says, and closes it. */
@@ -636,6 +861,33 @@ fill_backlog(int fds[], size_t max)
 }
 
 static void
+a_connection_to_hold(void **state)
+{
+	char long_path[200];
+	int listener = listen_at_socket(4), fd;
+
+	(void)state;
+	fd = agent_connect(BERTH_SOCKET, 0);
+	assert_true(fd >= 0);
+	assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+	close(fd);
+	fd = (int)open_descriptors();
+	assert_int_equal(agent_connect(BERTH_SOCKET, 1), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(open_descriptors(), fd);
+	close(listener);
+	assert_int_equal(agent_connect(BERTH_SOCKET, 0), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	unlink(BERTH_SOCKET);
+	assert_int_equal(agent_connect(BERTH_SOCKET, 0), -1);
+	assert_int_equal(errno, ENOENT);
+	memset(long_path, 'x', sizeof(long_path) - 1);
+	long_path[sizeof(long_path) - 1] = '\0';
+	assert_int_equal(agent_connect(long_path, 0), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+}
+
+static void
 a_full_backlog_ends_in_time(void **state)
 {
 	int fds[8], listener = listen_at_socket(1);
@@ -725,6 +977,14 @@ main(void)
 		cmocka_unit_test(user_names),
 		cmocka_unit_test(a_request_that_did_not_fit_is_not_sent),
 	};
+	const struct CMUnitTest events[] = {
+		cmocka_unit_test(events_go_round),
+		cmocka_unit_test(events_cut_anywhere_are_refused),
+		cmocka_unit_test(events_beyond_a_limit_are_refused),
+		cmocka_unit_test(events_of_random_bytes_do_no_harm),
+		cmocka_unit_test(event_operations_have_names),
+		cmocka_unit_test(identities_go_round),
+	};
 	struct CMUnitTest client[] = {
 		cmocka_unit_test(one_question_one_answer),
 		cmocka_unit_test(a_refusal_brings_its_reason),
@@ -735,12 +995,14 @@ main(void)
 		cmocka_unit_test(a_longer_answer_than_allowed_is_refused),
 		cmocka_unit_test(no_agent_is_said_at_once),
 		cmocka_unit_test(an_agent_that_is_not_roots_is_not_asked),
+		cmocka_unit_test(a_connection_to_hold),
 		cmocka_unit_test(a_full_backlog_ends_in_time),
 		cmocka_unit_test(a_full_backlog_is_waited_for),
 		cmocka_unit_test(an_answer_before_the_question_is_heard),
 	};
 	int failed = cmocka_run_group_tests_name("wire codec", codec, NULL, NULL);
 
+	failed += cmocka_run_group_tests_name("wire events", events, NULL, NULL);
 	private_run_enter(client, sizeof(client) / sizeof(client[0]));
 	return failed + cmocka_run_group_tests_name("wire client", client, NULL, NULL);
 }

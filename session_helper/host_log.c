@@ -1,0 +1,126 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "session_helper/host_log.h"
+
+#define LINE_MAX_BYTES 1400 /* one datagram that every syslog daemon takes whole */
+
+static bool
+reconnect(struct host_log *log)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	host_log_close(log);
+	if (strlen(log->path) >= sizeof(address.sun_path))
+		return false;
+	memcpy(address.sun_path, log->path, strlen(log->path));
+	log->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (log->fd < 0)
+		return false;
+	if (connect(log->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return true;
+	host_log_close(log);
+	return false;
+}
+
+void
+host_log_open(struct host_log *log, const char *path, int64_t now)
+{
+	*log = (struct host_log){ .path = path, .fd = -1, .allowance = HOST_LOG_BURST * 1000, .counted = now };
+	reconnect(log);
+}
+
+void
+host_log_close(struct host_log *log)
+{
+	if (log->fd >= 0)
+		close(log->fd);
+	log->fd = -1;
+}
+
+/* send_datagram: a syslog daemon that was restarted has a new socket: then once more. */
+static bool
+send_datagram(struct host_log *log, const char *datagram, size_t length)
+{
+	if (log->fd >= 0) {
+		if (send(log->fd, datagram, length, MSG_NOSIGNAL) == (ssize_t)length)
+			return true;
+		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EMSGSIZE)
+			return false;
+	}
+	return reconnect(log) && send(log->fd, datagram, length, MSG_NOSIGNAL) == (ssize_t)length;
+}
+
+static bool
+send_own(struct host_log *log, int priority, const char *line)
+{
+	char datagram[LINE_MAX_BYTES + 100];
+	int length = snprintf(datagram, sizeof(datagram), "<%d>berth-session[%ld]: %s", LOG_AUTHPRIV | priority,
+	    (long)getpid(), line);
+
+	return length > 0 && (size_t)length < sizeof(datagram) && send_datagram(log, datagram, (size_t)length);
+}
+
+static void
+say_lost(struct host_log *log)
+{
+	char line[64];
+
+	if (log->lost == 0)
+		return;
+	snprintf(line, sizeof(line), "syslog had no room for lines: lost=%llu", (unsigned long long)log->lost);
+	if (send_own(log, LOG_WARNING, line))
+		log->lost = 0;
+}
+
+/* allowed: takes one line off what may be passed on. */
+static bool
+allowed(struct host_log *log, int64_t now)
+{
+	int64_t passed = now - log->counted;
+
+	log->counted = now;
+	if (passed > HOST_LOG_BURST * 1000 / HOST_LOG_PER_SECOND)
+		passed = HOST_LOG_BURST * 1000 / HOST_LOG_PER_SECOND;
+	log->allowance += passed * HOST_LOG_PER_SECOND;
+	if (log->allowance > HOST_LOG_BURST * 1000)
+		log->allowance = HOST_LOG_BURST * 1000;
+	if (log->allowance < 1000)
+		return false;
+	log->allowance -= 1000;
+	return true;
+}
+
+void
+host_log_pass(struct host_log *log, const char *datagram, size_t length, int64_t now)
+{
+	if (!allowed(log, now)) {
+		log->lost++;
+		return;
+	}
+	say_lost(log);
+	if (!send_datagram(log, datagram, length))
+		log->lost++;
+}
+
+void
+host_log_say(struct host_log *log, int priority, const char *format, ...)
+{
+	char line[LINE_MAX_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	for (char *c = line; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	say_lost(log);
+	if (!send_own(log, priority, line))
+		log->lost++;
+}
