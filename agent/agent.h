@@ -11,13 +11,22 @@
  *   store_handle.c    the store, opened again when it must be
  *   log.c             one line an event
  *
- * One thread, one event loop. Nothing in it waits but the store's own reads from disk.
+ * One thread, one event loop. Nothing in it waits but the store's own reads from disk. The transfer log has a second thread,
+ * which may wait for the disk as long as it must:
+ *
+ *   transfer_log.c       the thread: the connections of sessions' helpers, in turn
+ *   transfer_sessions.c  up to which event each session is written down
+ *   transfer_writer.c    lines on their way to the file, tried again while it can't be written
+ *   transfer_file.c      the file itself: opened, mended, appended to
+ *   event_json.c         an event as a line
+ *   journal.c            an event as the journal's entry
  */
 #ifndef BERTH_AGENT_H
 #define BERTH_AGENT_H
 
 #include "agent/local_accounts.h"
 #include "agent/store_handle.h"
+#include "agent/transfer_log.h"
 #include "common/host/config.h"
 
 struct agent {
@@ -25,6 +34,7 @@ struct agent {
 	struct config config;
 	struct local_accounts accounts;
 	struct store_handle store;
+	struct transfer_log *transfer_log;
 };
 
 #endif

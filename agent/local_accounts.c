@@ -184,6 +184,22 @@ local_accounts_has_gid(struct local_accounts *accounts, uint32_t gid)
 	return has_id(&accounts->group, gid);
 }
 
+static bool
+name_has_id(const struct local_table *table, const char *name, uint32_t id)
+{
+	const struct local_account *account = find_name(table, name);
+
+	return account != NULL && account->id != ID_NONE && account->id == id;
+}
+
+int
+local_accounts_is_either(struct local_accounts *accounts, const char *one, const char *other, uint32_t uid)
+{
+	if (table_refresh(&accounts->passwd) != 0)
+		return -1;
+	return name_has_id(&accounts->passwd, one, uid) || name_has_id(&accounts->passwd, other, uid);
+}
+
 int
 local_accounts_uid(struct local_accounts *accounts, const char *name, uint32_t *uid)
 {

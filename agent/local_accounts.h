@@ -44,5 +44,7 @@ int local_accounts_taken(struct local_accounts *accounts, const char *name, uint
 int local_accounts_has_gid(struct local_accounts *accounts, uint32_t gid);
 /* uid: 1 with the uid of a name in /etc/passwd; 0 when there is none, or none that can be read. */
 int local_accounts_uid(struct local_accounts *accounts, const char *name, uint32_t *uid);
+/* is_either: 1 when one of the two names in /etc/passwd has the uid, 0 when neither has. One stat(2) for both. */
+int local_accounts_is_either(struct local_accounts *accounts, const char *one, const char *other, uint32_t uid);
 
 #endif

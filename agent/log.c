@@ -2,6 +2,7 @@
  * Logging without ever waiting.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,7 +22,8 @@ struct topic {
 	time_t said; /* seconds of CLOCK_MONOTONIC; 0: free */
 };
 
-/* The program's one log. */
+/* The program's one log, and of its threads one at a time. */
+static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct {
 	bool to_syslog, to_stderr;
 	int fd;               /* connected to /dev/log, or -1 */
@@ -33,8 +35,10 @@ static struct {
 void
 agent_log_open(bool to_syslog, bool to_stderr)
 {
+	pthread_mutex_lock(&log_mutex);
 	log_state.to_syslog = to_syslog;
 	log_state.to_stderr = to_stderr;
+	pthread_mutex_unlock(&log_mutex);
 }
 
 static bool
@@ -119,7 +123,9 @@ agent_log(int priority, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
+	pthread_mutex_lock(&log_mutex);
 	say(priority, line);
+	pthread_mutex_unlock(&log_mutex);
 }
 
 static uint64_t
@@ -157,21 +163,38 @@ topic_due(const char *topic, time_t now)
 	return true;
 }
 
-void
+/* say_limited: how much was left out, before the first line that is said again. */
+static void
+say_limited(void)
+{
+	char note[64];
+
+	if (log_state.limited == 0)
+		return;
+	snprintf(note, sizeof(note), "too much to say in a minute: left_out=%lu", log_state.limited);
+	log_state.limited = 0;
+	say(LOG_WARNING, note);
+}
+
+bool
 agent_log_limited(const char *topic, int priority, const char *format, ...)
 {
 	char line[LINE_MAX_BYTES];
 	struct timespec now;
 	va_list arguments;
+	bool due;
 
-	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0 || !topic_due(topic, now.tv_sec + 1))
-		return;
-	if (log_state.limited > 0) {
-		agent_log(LOG_WARNING, "too much to say in a minute: left_out=%lu", log_state.limited);
-		log_state.limited = 0;
+	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+		return false;
+	pthread_mutex_lock(&log_mutex);
+	due = topic_due(topic, now.tv_sec + 1);
+	if (due) {
+		va_start(arguments, format);
+		vsnprintf(line, sizeof(line), format, arguments);
+		va_end(arguments);
+		say_limited();
+		say(priority, line);
 	}
-	va_start(arguments, format);
-	vsnprintf(line, sizeof(line), format, arguments);
-	va_end(arguments);
-	say(priority, line);
+	pthread_mutex_unlock(&log_mutex);
+	return due;
 }

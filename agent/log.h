@@ -1,7 +1,7 @@
 /*
  * The agent's log: one line an event, "what happened key=value …", to syslog's authpriv and, while it starts or with -e,
  * to stderr. Never waits: a syslog that doesn't read must not hang logins, so lines that it has no room for are counted
- * and the count is said with the next one that gets through.
+ * and the count is said with the next one that gets through. Any thread may log.
  */
 #ifndef BERTH_AGENT_LOG_H
 #define BERTH_AGENT_LOG_H
@@ -17,9 +17,9 @@ void agent_log(int priority, const char *format, ...) __attribute__((format(prin
 
 /*
  * agent_log_limited: the same at most once a minute for each topic, and at most LOG_TOPICS topics a minute: what anybody can
- * cause by asking can't flood the log. What was left out is counted in a line of its own.
+ * cause by asking can't flood the log. What was left out is counted in a line of its own. Returns whether it was said.
  */
 #define LOG_TOPICS 128
-void agent_log_limited(const char *topic, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool agent_log_limited(const char *topic, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

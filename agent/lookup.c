@@ -361,54 +361,63 @@ answer_session(struct lookup *lookup)
 	return find_session(lookup, name, type, base64);
 }
 
-enum asker { ASKER_ANYONE, ASKER_KEYS_USER, ASKER_ROOT };
+/* Who may ask besides root. */
+enum asker { ASKER_ANYONE, ASKER_KEYS_USER, ASKER_SESSION_USER, ASKER_ROOT };
 
 static const struct {
-	lookup_verb *answer;
+	lookup_verb *answer; /* NULL: the server's */
 	enum asker asker;
+	const char *denied;
 } verbs[] = {
-	[WIRE_PASSWD_BY_NAME] = { answer_passwd_by_name, ASKER_ANYONE },
-	[WIRE_PASSWD_BY_UID] = { answer_passwd_by_uid, ASKER_ANYONE },
-	[WIRE_GROUP] = { answer_group, ASKER_ANYONE },
-	[WIRE_INITGROUPS] = { answer_initgroups, ASKER_ANYONE },
-	[WIRE_KEYS] = { answer_keys, ASKER_KEYS_USER },
-	[WIRE_SESSION] = { answer_session, ASKER_ROOT },
+	[WIRE_PASSWD_BY_NAME] = { answer_passwd_by_name, ASKER_ANYONE, "" },
+	[WIRE_PASSWD_BY_UID] = { answer_passwd_by_uid, ASKER_ANYONE, "" },
+	[WIRE_GROUP] = { answer_group, ASKER_ANYONE, "" },
+	[WIRE_INITGROUPS] = { answer_initgroups, ASKER_ANYONE, "" },
+	[WIRE_KEYS] = { answer_keys, ASKER_KEYS_USER, "keys are for root and KeysUser" },
+	[WIRE_SESSION] = { answer_session, ASKER_ROOT, "sessions are for root" },
+	[WIRE_EVENTS] = { NULL, ASKER_SESSION_USER, "a session's log is for root and SessionUser" },
 };
 
 /* may_ask: WIRE_OK, WIRE_DENIED, or WIRE_UNAVAILABLE when it can't be told. */
 static enum wire_status
 may_ask(struct agent *agent, uid_t peer, enum asker asker)
 {
-	uint32_t keys_uid;
+	const char *name = asker == ASKER_KEYS_USER ? agent->config.keys_user : agent->config.session_user;
+	uint32_t uid;
 	int found;
 
 	if (asker == ASKER_ANYONE || peer == 0)
 		return WIRE_OK;
 	if (asker == ASKER_ROOT)
 		return WIRE_DENIED;
-	found = local_accounts_uid(&agent->accounts, agent->config.keys_user, &keys_uid);
+	found = local_accounts_uid(&agent->accounts, name, &uid);
 	if (found < 0)
 		return judge_accounts_failed(BERTH_PASSWD_FILE);
-	return found > 0 && keys_uid == peer ? WIRE_OK : WIRE_DENIED;
+	return found > 0 && uid == peer ? WIRE_OK : WIRE_DENIED;
+}
+
+enum wire_status
+lookup_may_ask(struct agent *agent, uid_t peer, uint16_t verb)
+{
+	enum wire_status status = may_ask(agent, peer, verbs[verb].asker);
+	char topic[32];
+
+	if (status == WIRE_DENIED) {
+		snprintf(topic, sizeof(topic), "denied %u", peer);
+		agent_log_limited(topic, LOG_WARNING, "request denied: peer_uid=%u reason=\"%s\"", peer, verbs[verb].denied);
+	}
+	return status;
 }
 
 static enum wire_status
 dispatch(struct lookup *lookup, uid_t peer, uint16_t verb)
 {
 	enum wire_status status;
-	char topic[32];
 
 	if (verb >= sizeof(verbs) / sizeof(verbs[0]) || verbs[verb].answer == NULL)
 		return WIRE_BAD_REQUEST;
-	status = may_ask(lookup->agent, peer, verbs[verb].asker);
-	if (status == WIRE_OK)
-		return verbs[verb].answer(lookup);
-	if (status == WIRE_DENIED) {
-		snprintf(topic, sizeof(topic), "denied %u", peer);
-		agent_log_limited(topic, LOG_WARNING, "request denied: peer_uid=%u reason=\"%s\"", peer,
-		    verb == WIRE_KEYS ? "keys are for root and KeysUser" : "sessions are for root");
-	}
-	return status;
+	status = lookup_may_ask(lookup->agent, peer, verb);
+	return status == WIRE_OK ? verbs[verb].answer(lookup) : status;
 }
 
 void

@@ -20,9 +20,12 @@ struct lookup_answer {
 	uint8_t room[WIRE_HEADER + WIRE_ANSWER_MAX];
 };
 
-/* lookup_answer_request: verb and payload as `peer` sent them; always leaves a whole answer. */
+/* lookup_answer_request: verb and payload as `peer` sent them; always leaves a whole answer. WIRE_EVENTS is no lookup. */
 void lookup_answer_request(struct agent *agent, uid_t peer, uint16_t verb, const uint8_t *payload, size_t length,
     struct lookup_answer *answer);
+/* lookup_may_ask: of a verb that there is. WIRE_OK; or WIRE_DENIED, which it logs, or WIRE_UNAVAILABLE when the host's
+ * accounts can't be read. */
+enum wire_status lookup_may_ask(struct agent *agent, uid_t peer, uint16_t verb);
 /* lookup_answer_status: an answer that is a status alone. */
 void lookup_answer_status(struct lookup_answer *answer, enum wire_status status);
 void lookup_release(struct lookup_answer *answer);

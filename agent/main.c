@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <nss.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "agent/listener.h"
 #include "agent/log.h"
 #include "agent/server.h"
+#include "agent/transfer_file.h"
 #include "common/host/identity.h"
 #include "common/host/paths.h"
 
@@ -41,7 +43,7 @@ usage(void)
 {
 	fprintf(stderr, "usage: berthd [-f FILE] [-t] [-e] [-V]\n"
 	    "  -f FILE  configuration, instead of %s\n"
-	    "  -t       test the configuration and the store, and exit\n"
+	    "  -t       test the configuration, store and transfer log, and exit\n"
 	    "  -e       log to stderr instead of syslog\n"
 	    "  -V       show the version and exit\n", BERTH_CONFIG_FILE);
 	return 2;
@@ -94,14 +96,16 @@ print_fault(void *context, const char *fault)
 static void
 test_users(const struct agent *agent, int *faults)
 {
-	const char *names[] = { agent->config.user, agent->config.keys_user };
-	const char *keywords[] = { "User", "KeysUser" };
+	const char *names[] = { agent->config.user, agent->config.keys_user, agent->config.session_user };
+	const char *keywords[] = { "User", "KeysUser", "SessionUser" };
+	/* Without a transfer log nothing runs as SessionUser. */
+	size_t count = agent->config.transfer_log != TRANSFER_LOG_OFF ? 3 : 2;
 	struct local_accounts accounts;
 	uint32_t uid;
 	int found;
 
 	local_accounts_init(&accounts);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < count; i++) {
 		found = local_accounts_uid(&accounts, names[i], &uid);
 		if (found > 0)
 			continue;
@@ -137,6 +141,19 @@ test_store(const struct agent *agent, int *faults)
 	store_close(store);
 }
 
+/* test_transfer_log: as the user who will have to write it. */
+static void
+test_transfer_log(const struct agent *agent, int *faults)
+{
+	const struct config *config = &agent->config;
+	const char *problem = config->transfer_log != TRANSFER_LOG_OFF ? transfer_file_test(config->transfer_log_file) : NULL;
+
+	if (problem == NULL)
+		return;
+	(*faults)++;
+	fprintf(stderr, "TransferLogFile: %s: %s\n", config->transfer_log_file, problem);
+}
+
 /* test_configuration: berthd -t. Says all that is wrong, and nothing when all is well. Returns the exit status. */
 static int
 test_configuration(struct agent *agent)
@@ -156,6 +173,7 @@ test_configuration(struct agent *agent)
 		return 1;
 	}
 	test_store(agent, &faults);
+	test_transfer_log(agent, &faults);
 	return faults > 0 ? 1 : 0;
 }
 
@@ -220,25 +238,39 @@ on_stop(evutil_socket_t signal_number, short what, void *context)
 	server_stop(program->server, on_all_answered, program);
 }
 
-static void
-on_reload(evutil_socket_t signal_number, short what, void *context)
+/* reload_configuration: false when the old one stays. */
+static bool
+reload_configuration(struct agent *agent)
 {
-	struct program *program = context;
-	struct agent *agent = &program->agent;
 	struct config fresh;
 
-	(void)signal_number;
-	(void)what;
 	if (config_load(&fresh, agent->config_file, log_fault, NULL) != 0) {
 		agent_log(LOG_ERR, "configuration not reloaded, the old one stays: file=%s", agent->config_file);
 		config_free(&fresh);
-		return;
+		return false;
 	}
 	if (strcmp(fresh.user, agent->config.user) != 0)
 		agent_log(LOG_WARNING, "User changes only when berthd is started anew: user=%s", agent->config.user);
 	config_free(&agent->config);
 	agent->config = fresh;
 	agent_log(LOG_INFO, "configuration reloaded: file=%s", agent->config_file);
+	return true;
+}
+
+static void
+on_reload(evutil_socket_t signal_number, short what, void *context)
+{
+	struct program *program = context;
+	struct agent *agent = &program->agent;
+	bool fresh = reload_configuration(agent);
+
+	(void)signal_number;
+	(void)what;
+	/* Whatever the configuration is like: logrotate may have sent the signal. */
+	transfer_log_reopen(agent->transfer_log, agent->config.transfer_log_file,
+	    agent->config.transfer_log != TRANSFER_LOG_OFF);
+	if (!fresh)
+		return;
 	store_handle_close(&agent->store);
 	store_handle_get(&agent->store, &agent->config);
 	clashes_report(agent);
@@ -292,6 +324,7 @@ program_free(struct program *program)
 	}
 	if (program->base != NULL)
 		event_base_free(program->base);
+	transfer_log_stop(program->agent.transfer_log);
 	store_handle_close(&program->agent.store);
 	local_accounts_free(&program->agent.accounts);
 	config_free(&program->agent.config);
@@ -317,6 +350,13 @@ start(struct program *program)
 		return -1;
 	}
 	local_accounts_init(&agent->accounts);
+	agent->transfer_log = transfer_log_start(agent->config.transfer_log_file,
+	    agent->config.transfer_log != TRANSFER_LOG_OFF);
+	if (agent->transfer_log == NULL) {
+		agent_log(LOG_ERR, "no thread for the transfer log: reason=\"%s\"", strerror(errno));
+		close(listener);
+		return -1;
+	}
 	if (make_loop(program, listener) != 0) {
 		agent_log(LOG_ERR, "no event loop: reason=\"%s\"", strerror(errno));
 		return -1;
@@ -337,6 +377,10 @@ say_started(struct program *program)
 	if (local_accounts_uid(&agent->accounts, config->keys_user, &uid) <= 0)
 		agent_log(LOG_WARNING, "KeysUser has no account, so nobody but root gets keys: keys_user=%s",
 		    config->keys_user);
+	if (config->transfer_log != TRANSFER_LOG_OFF &&
+	    local_accounts_uid(&agent->accounts, config->session_user, &uid) <= 0)
+		agent_log(LOG_WARNING, "SessionUser has no account, so no session has a log: session_user=%s",
+		    config->session_user);
 	store_handle_get(&agent->store, config);
 	clashes_report(agent);
 }

@@ -25,7 +25,7 @@ struct connection {
 	struct server *server;
 	struct connection *next, **link; /* in the server's list */
 	struct event *event;
-	int fd;
+	int fd;           /* -1: handed over */
 	uid_t uid;
 	bool exempt;      /* from the limits; not counted */
 	int64_t deadline; /* milliseconds of CLOCK_MONOTONIC */
@@ -57,6 +57,9 @@ struct server {
 /* How far a request has come. */
 enum progress { REQUEST_INCOMPLETE, REQUEST_COMPLETE, REQUEST_BAD };
 
+/* What became of it: server->answer has its answer, or its descriptor is another's now. */
+enum outcome { OUTCOME_NONE, OUTCOME_ANSWERED, OUTCOME_HANDED_OVER };
+
 static int64_t
 now_ms(void)
 {
@@ -72,11 +75,9 @@ static bool
 is_exempt(struct server *server, uid_t uid)
 {
 	struct agent *agent = server->agent;
-	uint32_t keys_uid;
 
-	if (uid == 0)
-		return true;
-	return local_accounts_uid(&agent->accounts, agent->config.keys_user, &keys_uid) > 0 && keys_uid == uid;
+	return uid == 0 || local_accounts_is_either(&agent->accounts, agent->config.keys_user, agent->config.session_user,
+	    uid) > 0;
 }
 
 static struct uid_count *
@@ -134,7 +135,8 @@ connection_free(struct connection *connection)
 
 	if (connection->event != NULL)
 		event_free(connection->event);
-	close(connection->fd);
+	if (connection->fd >= 0)
+		close(connection->fd);
 	free(connection->request);
 	free(connection->answer);
 	*connection->link = connection->next;
@@ -271,24 +273,40 @@ request_progress(const uint8_t *request, size_t received, uint16_t *verb, uint32
 	return received - WIRE_HEADER < *length ? REQUEST_INCOMPLETE : REQUEST_COMPLETE;
 }
 
-/* answer_request: fills in server->answer; false while the request isn't whole. */
-static bool
-answer_request(struct server *server, uid_t uid, const uint8_t *request, size_t received)
+/* hand_over: to the transfer log, unless the peer has to be told why not. */
+static enum outcome
+hand_over(struct server *server, int fd, uid_t uid, const uint8_t *payload, uint32_t length)
+{
+	enum wire_status status = lookup_may_ask(server->agent, uid, WIRE_EVENTS);
+
+	if (status == WIRE_OK)
+		status = transfer_log_adopt(server->agent->transfer_log, fd, payload, length);
+	if (status == WIRE_OK)
+		return OUTCOME_HANDED_OVER;
+	lookup_answer_status(&server->answer, status);
+	return OUTCOME_ANSWERED;
+}
+
+/* answer_request: OUTCOME_NONE while the request isn't whole. No event may be left for the descriptor. */
+static enum outcome
+answer_request(struct server *server, int fd, uid_t uid, const uint8_t *request, size_t received)
 {
 	uint16_t verb;
 	uint32_t length;
 
 	switch (request_progress(request, received, &verb, &length)) {
 	case REQUEST_INCOMPLETE:
-		return false;
+		return OUTCOME_NONE;
 	case REQUEST_BAD:
 		lookup_answer_status(&server->answer, WIRE_BAD_REQUEST);
-		return true;
+		return OUTCOME_ANSWERED;
 	case REQUEST_COMPLETE:
 		break;
 	}
+	if (verb == WIRE_EVENTS)
+		return hand_over(server, fd, uid, request + WIRE_HEADER, length);
 	lookup_answer_request(server->agent, uid, verb, request + WIRE_HEADER, length, &server->answer);
-	return true;
+	return OUTCOME_ANSWERED;
 }
 
 static void
@@ -311,9 +329,17 @@ on_readable(evutil_socket_t fd, short what, void *context)
 	}
 	if (count > 0)
 		connection->received += (size_t)count;
-	if (!answer_request(server, connection->uid, connection->request, connection->received)) {
+	/* The event isn't a persistent one: the loop has forgotten the descriptor until it is added again. */
+	switch (answer_request(server, fd, connection->uid, connection->request, connection->received)) {
+	case OUTCOME_NONE:
 		connection_wait(connection, EV_READ, on_readable);
 		return;
+	case OUTCOME_HANDED_OVER:
+		connection->fd = -1;
+		connection_free(connection);
+		return;
+	case OUTCOME_ANSWERED:
+		break;
 	}
 	if (send_answer(server, fd, &sent))
 		connection_free(connection);
@@ -342,20 +368,28 @@ wait_for_request(struct server *server, int fd, uid_t uid, size_t received)
 	return true;
 }
 
-/* serve_now: the whole of a connection whose request is there already. False when it has to wait for its peer. */
+/* answer_accepted: a connection whose request may be there already; OUTCOME_NONE: it has to wait for its peer. */
+static enum outcome
+answer_accepted(struct server *server, int fd, uid_t uid, size_t received)
+{
+	if (has_room(server, uid))
+		return answer_request(server, fd, uid, server->request, received);
+	agent_log_limited("busy", LOG_WARNING, "too many connections wait: uid=%u of_uid_max=%d all=%zu all_max=%d", uid,
+	    UID_CONNECTIONS_MAX, server->counted, SERVER_CONNECTIONS_MAX);
+	lookup_answer_status(&server->answer, WIRE_BUSY);
+	return OUTCOME_ANSWERED;
+}
+
+/* serve_now: the whole of such a connection. False when it has to wait for its peer. */
 static bool
 serve_now(struct server *server, int fd, uid_t uid, size_t received)
 {
+	enum outcome outcome = answer_accepted(server, fd, uid, received);
 	struct connection *connection;
 	size_t sent;
 
-	if (!has_room(server, uid)) {
-		agent_log_limited("busy", LOG_WARNING, "too many connections wait: uid=%u of_uid_max=%d all=%zu all_max=%d",
-		    uid, UID_CONNECTIONS_MAX, server->counted, SERVER_CONNECTIONS_MAX);
-		lookup_answer_status(&server->answer, WIRE_BUSY);
-	} else if (!answer_request(server, uid, server->request, received)) {
-		return false;
-	}
+	if (outcome != OUTCOME_ANSWERED)
+		return outcome == OUTCOME_HANDED_OVER;
 	if (!send_answer(server, fd, &sent)) {
 		connection = connection_new(server, fd, uid);
 		if (connection != NULL) {

@@ -1,9 +1,10 @@
 /*
- * Connections: one request, one answer, and closed. Most are answered within the wake-up that accepted them and the event
- * loop never hears of them; what has to wait for its peer is registered, with a time limit over all of it, and counted.
+ * Connections: one request, one answer, and closed; but one that asks WIRE_EVENTS is handed to the transfer log. Most are
+ * answered within the wake-up that accepted them and the event loop never hears of them; what has to wait for its peer is
+ * registered, with a time limit over all of it, and counted.
  *
- * Limits: a uid may hold UID_CONNECTIONS_MAX waiting connections, and all together SERVER_CONNECTIONS_MAX. Root and
- * KeysUser are counted nowhere, so nobody can keep a login from being answered.
+ * Limits: a uid may hold UID_CONNECTIONS_MAX waiting connections, and all together SERVER_CONNECTIONS_MAX. Root, KeysUser
+ * and SessionUser are counted nowhere, so nobody can keep a login from being answered, nor a session's log from being kept.
  */
 #ifndef BERTH_SERVER_H
 #define BERTH_SERVER_H

@@ -28,6 +28,7 @@ files() {
 	done
 	echo "0644 packaging/sshd/berth.conf $prefix/share/berth/sshd/berth.conf"
 	echo "0644 packaging/pam/sshd $prefix/share/berth/pam/sshd"
+	echo "0644 packaging/logrotate/berth $prefix/share/berth/logrotate/berth"
 	echo "0644 packaging/systemd/berth.sysusers.conf $prefix/lib/sysusers.d/berth.conf"
 	echo "0644 packaging/systemd/berth.tmpfiles.conf $prefix/lib/tmpfiles.d/berth.conf"
 }
@@ -45,7 +46,8 @@ uninstall_files() {
 	files | while read -r _ _ destination; do
 		rm -f "$destdir$destination"
 	done
-	for directory in "$prefix/share/berth/sshd" "$prefix/share/berth/pam" "$prefix/share/berth" "$libexecdir"; do
+	for directory in "$prefix/share/berth/sshd" "$prefix/share/berth/pam" "$prefix/share/berth/logrotate" \
+	    "$prefix/share/berth" "$libexecdir"; do
 		if [ -d "$destdir$directory" ]; then
 			rmdir --ignore-fail-on-non-empty "$destdir$directory"
 		fi

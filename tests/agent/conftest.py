@@ -1,5 +1,5 @@
 """
-Each test gets a mount namespace of its own: /run, /etc and /dev are private copies, with users berth and berth-keys in
+Each test gets a mount namespace of its own: /run, /etc, /dev and /var/log are private copies, with Berth's users in
 /etc/passwd, so the real build/berthd runs with its compiled-in paths and the host sees nothing of it.
 
     host          a Host: configuration, store, records, and processes of berthd
@@ -17,7 +17,7 @@ import time
 import pytest
 
 import agent_protocol as protocol
-from agent_places import BERTH, BERTH_UID, BERTHD, CONFIG, KEYS_UID, STORE
+from agent_places import BERTH, BERTH_UID, BERTHD, CONFIG, KEYS_UID, SESSION_UID, STORE
 
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x00020000, 4096, 16384, 1 << 18
 libc = ctypes.CDLL(None, use_errno=True)
@@ -37,13 +37,14 @@ def make_private_host():
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
     kept = [path for path in ("/etc/passwd", "/etc/group", "/etc/ld.so.cache") if os.path.exists(path)]
     etc = {path: pathlib.Path(path).read_bytes() for path in kept}
-    for target in ("/run", "/etc", "/dev"):
+    for target in ("/run", "/etc", "/dev", "/var/log"):
         mount("tmpfs", target, "tmpfs")
         os.chmod(target, 0o755)
     for path, data in etc.items():
         pathlib.Path(path).write_bytes(data)
     with open("/etc/passwd", "a") as passwd, open("/etc/group", "a") as group:
-        for name, uid in (("berth", BERTH_UID), ("berth-keys", KEYS_UID), ("localbob", 4444)):
+        for name, uid in (("berth", BERTH_UID), ("berth-keys", KEYS_UID), ("berth-session", SESSION_UID),
+                          ("localbob", 4444)):
             passwd.write(f"{name}:x:{uid}:{uid}::/:/usr/sbin/nologin\n")
             group.write(f"{name}:x:{uid}:\n")
     for name, minor in (("null", 3), ("zero", 5), ("random", 8), ("urandom", 9)):
@@ -51,7 +52,9 @@ def make_private_host():
         os.chmod(f"/dev/{name}", 0o666)
     os.mkdir("/etc/berth", 0o755)
     os.mkdir("/run/store", 0o700)
-    os.chown("/run/store", BERTH_UID, BERTH_UID)
+    os.mkdir("/var/log/berth", 0o750)
+    for owned in ("/run/store", "/var/log/berth"):
+        os.chown(owned, BERTH_UID, BERTH_UID)
 
 
 class Agent:

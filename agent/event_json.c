@@ -1,0 +1,254 @@
+/*
+ * Events written as lines of JSON.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/evp.h>
+
+#include "agent/event_json.h"
+#include "common/model/text.h"
+
+#define MICROSECONDS 1000000
+#define TIME_LAST    253402300799 /* 9999-12-31T23:59:59Z: a year has four digits */
+#define TIME_LENGTH  27
+
+#define MARK_TIME     "{\"time\":\""
+#define MARK_SESSION  "\",\"session\":\""
+#define MARK_SEQUENCE "\",\"sequence\":"
+
+struct line {
+	char *at, *end;
+	bool overflow;
+};
+
+static void put(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+put(struct line *line, const char *format, ...)
+{
+	size_t room = (size_t)(line->end - line->at);
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(line->at, room, format, arguments);
+	va_end(arguments);
+	if (length < 0 || (size_t)length >= room)
+		line->overflow = true;
+	else
+		line->at += length;
+}
+
+static void
+put_bytes(struct line *line, const char *bytes, size_t length)
+{
+	if (length > (size_t)(line->end - line->at)) {
+		line->overflow = true;
+		return;
+	}
+	memcpy(line->at, bytes, length);
+	line->at += length;
+}
+
+/* is_unsafe: what would act on a terminal or on the order in which a line is shown instead of being seen. */
+static bool
+is_unsafe(int32_t point)
+{
+	return point < ' ' || (point >= 0x7f && point <= 0x9f) || point == 0x061c || point == 0x200e || point == 0x200f ||
+	    (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+}
+
+/* put_character: the one at *at, or U+FFFD for a byte that begins none. */
+static void
+put_character(struct line *line, const char **at, const char *end)
+{
+	const char *start = *at;
+	int32_t point = text_next(at, end);
+
+	if (point < 0) {
+		*at += 1;
+		put_bytes(line, "\xef\xbf\xbd", 3);
+	} else if (point == '"' || point == '\\') {
+		put(line, "\\%c", (char)point);
+	} else if (is_unsafe(point)) {
+		put(line, "\\u%04x", (unsigned)point);
+	} else {
+		put_bytes(line, start, (size_t)(*at - start));
+	}
+}
+
+static void
+put_string(struct line *line, const char *name, const char *value)
+{
+	const char *end = value + strlen(value);
+
+	put(line, "\"%s\":\"", name);
+	while (value < end)
+		put_character(line, &value, end);
+	put(line, "\"");
+}
+
+/* put_base64: EVP_EncodeBlock() closes with a NUL, for which there must be room too. */
+static void
+put_base64(struct line *line, const char *bytes, size_t length)
+{
+	if ((length + 2) / 3 * 4 >= (size_t)(line->end - line->at)) {
+		line->overflow = true;
+		return;
+	}
+	line->at += EVP_EncodeBlock((unsigned char *)line->at, (const unsigned char *)bytes, (int)length);
+}
+
+/* put_exact: a member that may be any bytes, which base64 keeps when they aren't UTF-8. Nothing for an empty one. */
+static void
+put_exact(struct line *line, const char *name, const char *value)
+{
+	size_t length = strlen(value);
+
+	if (length == 0)
+		return;
+	put(line, ",");
+	put_string(line, name, value);
+	if (text_is_utf8(value, length, NULL))
+		return;
+	put(line, ",\"%s_base64\":\"", name);
+	put_base64(line, value, length);
+	put(line, "\"");
+}
+
+static void
+put_time(struct line *line, int64_t microseconds)
+{
+	time_t seconds = microseconds / MICROSECONDS;
+	struct tm utc;
+
+	if (seconds > TIME_LAST)
+		seconds = TIME_LAST;
+	if (gmtime_r(&seconds, &utc) == NULL) {
+		line->overflow = true;
+		return;
+	}
+	put(line, MARK_TIME "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+	    utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(microseconds % MICROSECONDS));
+}
+
+static void
+put_identity(struct line *line, const struct event_session *session)
+{
+	put(line, ",");
+	put_string(line, "server", session->server_id);
+	put(line, ",");
+	put_string(line, "user", session->user);
+	put(line, ",\"uid\":%" PRIu32 ",", session->uid);
+	put_string(line, "client", session->client);
+	put(line, ",\"port\":%" PRIu32 ",", session->client_port);
+	put_string(line, "key", session->fingerprint);
+}
+
+static bool
+is_transfer(enum event_operation operation)
+{
+	return operation == EVENT_PUT || operation == EVENT_GET || operation == EVENT_APPEND;
+}
+
+static void
+put_outcome(struct line *line, const struct event *event)
+{
+	if (event->flags & EVENT_HAS_BYTES)
+		put(line, ",\"bytes\":%" PRIu64, event->bytes);
+	if (event->flags & EVENT_HAS_DURATION)
+		put(line, ",\"duration\":%" PRIu64 ".%06" PRIu64, event->duration / MICROSECONDS,
+		    event->duration % MICROSECONDS);
+	if (event->status[0] != '\0') {
+		put(line, ",");
+		put_string(line, "status", event->status);
+	}
+	if (is_transfer(event->operation))
+		put(line, ",\"complete\":%s", event->flags & EVENT_COMPLETE ? "true" : "false");
+	if (event->flags & EVENT_CUT)
+		put(line, ",\"cut\":true");
+	if (event->corrects != 0)
+		put(line, ",\"corrects\":%" PRIu64, event->corrects);
+}
+
+static void
+put_totals(struct line *line, const struct event_totals *totals)
+{
+	put(line, ",\"totals\":{\"files_put\":%" PRIu64 ",\"files_got\":%" PRIu64 ",\"bytes_put\":%" PRIu64
+	    ",\"bytes_got\":%" PRIu64 ",\"operations\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"dropped\":%" PRIu64 "}",
+	    totals->files_put, totals->files_got, totals->bytes_put, totals->bytes_got, totals->operations, totals->failed,
+	    totals->dropped);
+}
+
+size_t
+event_json_write(const struct event_session *session, const struct event *event, char *to, size_t size)
+{
+	struct line line = { .at = to, .end = to + size };
+
+	put_time(&line, event->time);
+	put(&line, MARK_SESSION "%s" MARK_SEQUENCE "%" PRIu64, session->id, event->sequence);
+	put_identity(&line, session);
+	put(&line, ",\"operation\":\"%s\"", event_operation_name(event->operation));
+	put_exact(&line, "path", event->path);
+	put_exact(&line, "target", event->target);
+	put_exact(&line, "new_path", event->new_path);
+	put_exact(&line, "new_target", event->new_target);
+	put_outcome(&line, event);
+	put_exact(&line, "text", event->text);
+	if (event->operation == EVENT_DROPPED)
+		put(&line, ",\"dropped\":%" PRIu64, event->totals.dropped);
+	if (event->operation == EVENT_SESSION_CLOSE)
+		put_totals(&line, &event->totals);
+	put(&line, "}");
+	put_bytes(&line, "\n", 1);
+	return line.overflow ? 0 : (size_t)(line.at - to);
+}
+
+/* skip: moves *at past the text when it stands there. */
+static bool
+skip(const char **at, const char *end, const char *text)
+{
+	size_t length = strlen(text);
+
+	if ((size_t)(end - *at) < length || memcmp(*at, text, length) != 0)
+		return false;
+	*at += length;
+	return true;
+}
+
+static bool
+read_id(const char **at, const char *end, char session[EVENT_SESSION_ID_LENGTH + 1])
+{
+	if (end - *at < EVENT_SESSION_ID_LENGTH)
+		return false;
+	memcpy(session, *at, EVENT_SESSION_ID_LENGTH);
+	session[EVENT_SESSION_ID_LENGTH] = '\0';
+	*at += EVENT_SESSION_ID_LENGTH;
+	return strspn(session, "0123456789abcdef") == EVENT_SESSION_ID_LENGTH;
+}
+
+static bool
+read_number(const char *at, const char *end, uint64_t *number)
+{
+	for (*number = 0; at < end && *at >= '0' && *at <= '9'; at++) {
+		if (__builtin_mul_overflow(*number, 10, number) || __builtin_add_overflow(*number, *at - '0', number))
+			return false;
+	}
+	return *number > 0 && at < end && *at == ',';
+}
+
+bool
+event_json_mark(const char *line, size_t length, char session[EVENT_SESSION_ID_LENGTH + 1], uint64_t *sequence)
+{
+	const char *at = line, *end = line + length;
+
+	if (!skip(&at, end, MARK_TIME) || end - at < TIME_LENGTH)
+		return false;
+	at += TIME_LENGTH;
+	return skip(&at, end, MARK_SESSION) && read_id(&at, end, session) && skip(&at, end, MARK_SEQUENCE) &&
+	    read_number(at, end, sequence);
+}

@@ -1,0 +1,251 @@
+/*
+ * Opening, mending and writing the transfer log's file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/event_json.h"
+#include "agent/transfer_file.h"
+
+#define FILE_MODE 0640
+/* Read, too: the last lines say what is written already. Non-blocking: a pipe in the file's place must not hang us. */
+#define OPEN_FLAGS (O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+#define NOT_REGULAR "not a regular file"
+
+static const char *
+open_problem(void)
+{
+	switch (errno) {
+	case ELOOP:
+		return "a symbolic link; allowed: a regular file";
+	case ENOENT:
+		return "its directory is missing; `systemd-tmpfiles --create` makes /var/log/berth";
+	default:
+		return strerror(errno);
+	}
+}
+
+static int
+make_file(const char *path)
+{
+	int fd = open(path, OPEN_FLAGS | O_CREAT | O_EXCL, FILE_MODE);
+
+	if (fd < 0 && errno == EEXIST)
+		return open(path, OPEN_FLAGS); /* logrotate has just made it */
+	if (fd >= 0 && fchmod(fd, FILE_MODE) != 0) { /* whatever the umask made of it */
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static const char *
+check_regular(struct transfer_file *file)
+{
+	struct stat status;
+
+	if (fstat(file->fd, &status) != 0)
+		return strerror(errno);
+	if (!S_ISREG(status.st_mode))
+		return NOT_REGULAR;
+	file->device = status.st_dev;
+	file->inode = status.st_ino;
+	file->end = status.st_size;
+	return NULL;
+}
+
+/* read_tail: bytes from `from` up to the file's end, or an error's -1. */
+static ssize_t
+read_tail(int fd, char *tail, size_t size, off_t from)
+{
+	size_t used = 0;
+	ssize_t count;
+
+	while (used < size) {
+		count = pread(fd, tail + used, size - used, from + (off_t)used);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0)
+			return -1;
+		if (count == 0)
+			break;
+		used += (size_t)count;
+	}
+	return (ssize_t)used;
+}
+
+/* find_events: in whole lines. What stands before the first of them, should the tail begin in its middle, is no event. */
+static void
+find_events(const char *lines, size_t length, transfer_file_found *found, void *context)
+{
+	const char *end = lines + length, *newline;
+	char session[EVENT_SESSION_ID_LENGTH + 1];
+	uint64_t sequence;
+
+	while ((newline = memchr(lines, '\n', (size_t)(end - lines))) != NULL) {
+		if (event_json_mark(lines, (size_t)(newline - lines), session, &sequence))
+			found(context, session, sequence);
+		lines = newline + 1;
+	}
+}
+
+/* mend: cuts off a last line that has no end, and reports the events before it. */
+static const char *
+mend(struct transfer_file *file, char *tail, transfer_file_found *found, void *context)
+{
+	off_t from = file->end > TRANSFER_FILE_TAIL ? file->end - TRANSFER_FILE_TAIL : 0;
+	ssize_t length = read_tail(file->fd, tail, (size_t)(file->end - from), from);
+	const char *newline;
+	size_t whole;
+
+	if (length < 0)
+		return strerror(errno);
+	newline = memrchr(tail, '\n', (size_t)length);
+	if (newline == NULL && from > 0)
+		return "not a transfer log: it ends in a line of more than 1 MiB";
+	whole = newline != NULL ? (size_t)(newline - tail) + 1 : 0;
+	if (from + (off_t)whole < file->end && ftruncate(file->fd, from + (off_t)whole) != 0)
+		return strerror(errno);
+	file->end = from + (off_t)whole;
+	find_events(tail, whole, found, context);
+	return NULL;
+}
+
+static const char *
+take_stock(struct transfer_file *file, transfer_file_found *found, void *context)
+{
+	const char *problem = check_regular(file);
+	char *tail;
+
+	if (problem != NULL || file->end == 0)
+		return problem;
+	tail = malloc(TRANSFER_FILE_TAIL);
+	if (tail == NULL)
+		return strerror(errno);
+	problem = mend(file, tail, found, context);
+	free(tail);
+	return problem;
+}
+
+const char *
+transfer_file_open(struct transfer_file *file, const char *path, transfer_file_found *found, void *context)
+{
+	const char *problem;
+
+	transfer_file_close(file);
+	file->fd = open(path, OPEN_FLAGS);
+	if (file->fd < 0 && errno == ENOENT)
+		file->fd = make_file(path);
+	if (file->fd < 0)
+		return errno == ENXIO ? NOT_REGULAR : open_problem();
+	problem = take_stock(file, found, context);
+	if (problem != NULL)
+		transfer_file_close(file);
+	return problem;
+}
+
+void
+transfer_file_close(struct transfer_file *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	*file = (struct transfer_file)TRANSFER_FILE_CLOSED;
+}
+
+static size_t
+write_all(int fd, const char *data, size_t length)
+{
+	size_t written = 0;
+	ssize_t count;
+
+	while (written < length) {
+		count = write(fd, data + written, length - written);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			break;
+		written += (size_t)count;
+	}
+	return written;
+}
+
+static bool
+cut_torn(struct transfer_file *file)
+{
+	if (file->torn && ftruncate(file->fd, file->end) == 0)
+		file->torn = false;
+	return !file->torn;
+}
+
+size_t
+transfer_file_append(struct transfer_file *file, const char *lines, size_t length)
+{
+	const char *newline;
+	struct stat status;
+	size_t written, whole;
+	int problem;
+
+	/* The size each time: who cuts the file (logrotate's copytruncate) doesn't ask us. */
+	if (!cut_torn(file) || fstat(file->fd, &status) != 0)
+		return 0;
+	written = write_all(file->fd, lines, length);
+	if (written == length)
+		return length;
+	problem = errno;
+	newline = memrchr(lines, '\n', written);
+	whole = newline != NULL ? (size_t)(newline - lines) + 1 : 0;
+	file->end = status.st_size + (off_t)whole;
+	file->torn = whole < written;
+	cut_torn(file);
+	errno = problem;
+	return whole;
+}
+
+bool
+transfer_file_moved(const struct transfer_file *file, const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) != 0)
+		return errno == ENOENT;
+	return status.st_dev != file->device || status.st_ino != file->inode;
+}
+
+/* test_directory: where the file would be made. */
+static const char *
+test_directory(const char *path)
+{
+	char directory[PATH_MAX];
+	size_t length = (size_t)(strrchr(path, '/') - path);
+
+	if (length >= sizeof(directory))
+		return strerror(ENAMETOOLONG);
+	memcpy(directory, path, length);
+	directory[length] = '\0';
+	if (faccessat(AT_FDCWD, length > 0 ? directory : "/", W_OK | X_OK, AT_EACCESS) == 0)
+		return NULL;
+	return open_problem();
+}
+
+const char *
+transfer_file_test(const char *path)
+{
+	struct stat status;
+	const char *problem = NULL;
+	int fd = open(path, OPEN_FLAGS);
+
+	if (fd < 0)
+		return errno == ENOENT ? test_directory(path) : errno == ENXIO ? NOT_REGULAR : open_problem();
+	if (fstat(fd, &status) != 0)
+		problem = strerror(errno);
+	else if (!S_ISREG(status.st_mode))
+		problem = NOT_REGULAR;
+	close(fd);
+	return problem;
+}
