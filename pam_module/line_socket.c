@@ -33,7 +33,8 @@ static struct {
 	int fd;
 	bool required;
 	int full;      /* bytes in the socket from which on it is taken as full, with room left for a note */
-	uint32_t lost; /* lines since the last note */
+	uint32_t lost;   /* lines in a row */
+	uint32_t unsaid; /* of them, since the last note */
 } line_socket = { .fd = -1 };
 
 int
@@ -62,6 +63,26 @@ has_room(int wait_ms)
 	    (ioctl(line_socket.fd, SIOCOUTQ, &used) == 0 && used < line_socket.full);
 }
 
+/* say_lost: False when not even a note gets through; then with the next. */
+static bool
+say_lost(void)
+{
+	if (line_socket_note(SESSION_NOTE_LOST, &line_socket.unsaid, sizeof(line_socket.unsaid)) != 0)
+		return false;
+	line_socket.unsaid = 0;
+	return true;
+}
+
+/* lose_line: says so at once when it is the 1st, 2nd, 4th, 8th …, as the session may end before there is room again. */
+static void
+lose_line(void)
+{
+	line_socket.lost++;
+	line_socket.unsaid++;
+	if (line_socket.required || (line_socket.lost & (line_socket.lost - 1)) == 0)
+		(void)say_lost();
+}
+
 /* open_line: what the session takes for its socket to /dev/log; a descriptor, or -errno. */
 static long
 open_line(void)
@@ -70,13 +91,12 @@ open_line(void)
 
 	/* While lines are being lost anyway, none waits: a session that logs much would stand still bit by bit. */
 	if (!has_room(0) && (line_socket.lost > 0 || !has_room(wait_ms))) {
-		line_socket.lost++;
+		lose_line();
 		if (!line_socket.required)
 			return -EAGAIN;
-		line_socket_note(SESSION_NOTE_LOST, &line_socket.lost, sizeof(line_socket.lost));
 		_exit(255);
 	}
-	if (line_socket.lost > 0 && line_socket_note(SESSION_NOTE_LOST, &line_socket.lost, sizeof(line_socket.lost)) == 0)
+	if (line_socket.unsaid == 0 || say_lost())
 		line_socket.lost = 0;
 	fd = fcntl(line_socket.fd, F_DUPFD_CLOEXEC, FIRST_FD);
 	return fd < 0 ? -errno : fd;

@@ -15,7 +15,7 @@
 /*
  * line_socket_install: to be called before filter_install() with the same descriptor. A non-blocking SOCK_SEQPACKET socket.
  * `required`: a line that can't go out within a second ends the process; otherwise it is counted, and the count goes out with
- * the next one. Returns 0, or -1 with errno.
+ * the next one, and now and then before. Returns 0, or -1 with errno.
  */
 int line_socket_install(int fd, bool required);
 

@@ -350,8 +350,12 @@ foreign(struct hook *hook)
 static int
 setcred(struct hook *hook)
 {
-	if (hook->flags & PAM_DELETE_CRED)
+	if (hook->flags & PAM_DELETE_CRED) {
+		/* Not by whose(), where it is known: the client waits for the end, and the agent may hang. */
+		if (hook->state != NULL && hook->state->ours)
+			return PAM_SUCCESS;
 		return whose(hook) == OWNER_FOREIGN ? PAM_IGNORE : PAM_SUCCESS;
+	}
 	switch (whose(hook)) {
 	case OWNER_FOREIGN:
 		return foreign(hook);

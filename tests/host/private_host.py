@@ -25,6 +25,7 @@ STORE_FILE = Path("/var/lib/berth/berth.db")
 SESSIONS_DIR = Path("/run/berth/sessions")
 DATA_ROOT = Path("/srv/berth")
 SYSLOG_FILE = Path("/run/messages")
+TRANSFER_LOG = Path("/var/log/berth/transfers.jsonl")
 KEYS_DIR = Path("/tmp/keys")
 PAM_FILE = Path("/etc/pam.d/sshd")
 ROLE = "arn:aws:iam::000000000000:role/transfer"
@@ -134,7 +135,7 @@ class Host:
         self.agent = self.sshd = self.syslog = None
         self.server_id = None
         self.extra_config = ()
-        self._mark = 0
+        self._mark = self._transfer_mark = 0
         os.umask(0o022)
         KEYS_DIR.mkdir(mode=0o700, exist_ok=True)
         self._pristine = {path: path.read_bytes() for path in map(Path, (
@@ -148,7 +149,7 @@ class Host:
         self.stop()
         self.restore_etc()
         self.clear_data()
-        for path in STORE_FILE.parent.iterdir():
+        for path in [*STORE_FILE.parent.iterdir(), *TRANSFER_LOG.parent.iterdir()]:
             path.unlink()
         self.start_syslog()
         self.server_id = None
@@ -373,8 +374,9 @@ class Host:
         return SYSLOG_FILE.read_text(encoding="utf-8") if SYSLOG_FILE.exists() else ""
 
     def mark_log(self):
-        """From here on log() shows only what comes. Each test starts with a mark."""
+        """From here on log() and events() show only what comes. Each test starts with a mark."""
         self._mark = len(self.log_all())
+        self._transfer_mark = len(transfer_log_all())
 
     def log(self, pattern=""):
         """Lines since the mark that match the pattern, "FACILITY.SEVERITY PID TEXT" each."""
@@ -386,6 +388,22 @@ class Host:
             return wait_until(lambda: self.log(pattern), seconds, "a log line like %s" % pattern)
         except AssertionError as late:
             raise AssertionError("%s; the log has:\n%s" % (late, "\n".join(self.log()))) from None
+
+    def events(self, **members):
+        """The transfer log's events since the mark that have these members, as dictionaries. A line that is being written
+        yet is left out."""
+        lines = transfer_log_all()[self._transfer_mark:].split(b"\n")[:-1]
+        found = [json.loads(line) for line in lines]
+        return [event for event in found if all(event.get(name) == value for name, value in members.items())]
+
+    def wait_events(self, count=1, seconds=5.0, **members):
+        """events(), as soon as there are that many."""
+        try:
+            wait_until(lambda: len(self.events(**members)) >= count, seconds)
+        except AssertionError:
+            raise AssertionError("waited %.0f s for %d events with %s; the transfer log has:\n%s" % (
+                seconds, count, members, "\n".join(map(str, self.events()[-40:])))) from None
+        return self.events(**members)
 
     # -- logging in -----------------------------------------------------------------------------------------------------
 
@@ -467,6 +485,14 @@ class Host:
             wait_until(lambda: not self.sessions_left(), seconds)
         except AssertionError:
             raise AssertionError("sessions are over, but left: %s" % "; ".join(self.sessions_left())) from None
+
+
+def transfer_log_all():
+    """The transfer log as it is now, bytes."""
+    try:
+        return TRANSFER_LOG.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def load_key(key):

@@ -246,6 +246,46 @@ log_for_long(int fd)
 	return 0;
 }
 
+/* As OpenSSH logs: a socket for each line. */
+static int
+log_each_anew(int fd)
+{
+	(void)fd;
+	for (int i = 0; i < 2000; i++) {
+		openlog("internal-sftp", LOG_PID, LOG_AUTH);
+		syslog(LOG_INFO, "line %d of many", i);
+		closelog();
+	}
+	return 0;
+}
+
+/* There is never room again: of what was lost, half is known at least, and no more than that. */
+static void
+lines_lost_up_to_the_end_are_known(void **state)
+{
+	struct sealed sealed = seal(log_each_anew, false);
+	unsigned lines = 0, lost = 0;
+	char line[200];
+
+	(void)state;
+	assert_int_equal(ended(&sealed), 0);
+	while (recv(sealed.lines, line, sizeof(line), MSG_DONTWAIT | MSG_PEEK) > 0) {
+		next_line(&sealed, line, sizeof(line));
+		if (line[0] == '\0') {
+			uint32_t more;
+
+			memcpy(&more, line + 2, sizeof(more));
+			lost += more;
+		} else {
+			lines++;
+		}
+	}
+	assert_true(lines < 2000);
+	assert_true(lines + lost <= 2000);
+	assert_true(2 * lost >= 2000 - lines);
+	close(sealed.lines);
+}
+
 static int64_t
 milliseconds(void)
 {
@@ -318,6 +358,7 @@ main(void)
 		cmocka_unit_test(nothing_closes_it),
 		cmocka_unit_test(only_syslogs_socket_is_given),
 		cmocka_unit_test(a_reader_who_stalls_costs_lines_that_are_counted),
+		cmocka_unit_test(lines_lost_up_to_the_end_are_known),
 		cmocka_unit_test(a_required_line_that_cannot_go_ends_the_process_within_a_second),
 		cmocka_unit_test(a_dead_reader_is_no_hindrance),
 		cmocka_unit_test(a_sent_signal_changes_nothing),
