@@ -10,7 +10,7 @@
 #include "session_helper/agent_link.h"
 #include "session_helper/helper.h"
 #include "session_helper/host_log.h"
-#include "session_helper/line_socket.h"
+#include "session_helper/lines.h"
 #include "session_helper/tracker.h"
 
 /* A busy session's lines are read together, a few hundred times a second at most: their socket holds some hundred, and each
@@ -20,6 +20,9 @@
 #define REST_LINES_MAX 64
 /* Between two looks at the rest of the world. */
 #define LINES_AT_ONCE 512
+
+/* Between the two descriptors that the monitor closes at the session's end. */
+#define CLOSING_MS 1000
 
 struct helper {
 	const struct session_start *start;
@@ -33,6 +36,7 @@ struct helper {
 	int64_t now;        /* of this turn of the loop */
 	int64_t rest_until; /* the lines are not read before */
 	int64_t over_at;    /* the lines have ended: how long their events are held. Else INT64_MAX */
+	int64_t ended_at;   /* the lines have ended. Else INT64_MAX */
 	bool ready;         /* SESSION_READY was sent */
 	bool ending;        /* SESSION_END was sent */
 };
@@ -113,14 +117,14 @@ take_line(struct helper *helper, size_t length, int64_t sent)
 	if (!syslog_line_parse(helper->datagram, length, &line))
 		return;
 	if (is_sshd(&line)) {
-		host_log_pass(&helper->log, helper->datagram, length, helper->now);
+		host_log_pass(&helper->log, &line, &helper->start->session, helper->now);
 		return;
 	}
 	if (!is_sftp(&line))
 		return;
 	sftp_line_parse(line.message, line.message_length, &helper->line);
 	if (is_for_syslog(&helper->line))
-		host_log_pass(&helper->log, helper->datagram, length, helper->now);
+		host_log_pass(&helper->log, &line, &helper->start->session, helper->now);
 	tracker_line(helper->tracker, line.pid, &helper->line, sent, helper->now);
 }
 
@@ -131,26 +135,27 @@ end_of_lines(struct helper *helper)
 	close(helper->where.lines);
 	helper->where.lines = -1;
 	tracker_finish(helper->tracker, wall_clock());
+	helper->ended_at = helper->now;
 	helper->over_at = helper->now + (helper->start->required ? grace(helper) : HELPER_LINGER_MS);
 }
 
 static void
 read_lines(struct helper *helper)
 {
-	enum line_socket_result result = LINE_SOCKET_NOTHING;
+	enum lines_result result = LINES_NOTHING;
 	size_t length, count;
 	int64_t sent;
 
 	for (count = 0; count < LINES_AT_ONCE && reading(helper); count++) {
-		result = line_socket_read(helper->where.lines, helper->datagram, &length, &sent);
-		if (result != LINE_SOCKET_DATAGRAM)
+		result = lines_read(helper->where.lines, helper->datagram, &length, &sent);
+		if (result != LINES_DATAGRAM)
 			break;
 		if (length > 0 && helper->datagram[0] == '\0')
 			take_note(helper, helper->datagram + 1, length - 1, sent);
 		else
 			take_line(helper, length, sent);
 	}
-	if (result == LINE_SOCKET_END)
+	if (result == LINES_END)
 		end_of_lines(helper);
 	else if (count > 0 && count <= REST_LINES_MAX)
 		helper->rest_until = helper->now + REST_MS;
@@ -201,10 +206,30 @@ check_agent(struct helper *helper)
 	helper->ending = true;
 }
 
+/* closing: the monitor has closed the lines, and is about to close the control socket. */
+static bool
+closing(const struct helper *helper)
+{
+	return helper->where.lines < 0 && helper->where.control >= 0 && helper->now < helper->ended_at + CLOSING_MS;
+}
+
 static bool
 is_over(const struct helper *helper)
 {
-	return helper->where.lines < 0 && (event_queue_left(&helper->queue) == 0 || helper->now >= helper->over_at);
+	return helper->where.lines < 0 && !closing(helper) &&
+	    (event_queue_left(&helper->queue) == 0 || helper->now >= helper->over_at);
+}
+
+/* say_cut_off: the monitor holds an end of the lines for as long as it lives: who ended them was in the session, with code of
+ * its own. When the log is required, the helper's end is the session's. */
+static void
+say_cut_off(struct helper *helper)
+{
+	const struct event_session *session = &helper->start->session;
+
+	if (helper->where.control >= 0)
+		host_log_say(&helper->log, LOG_CRIT, "a session has cut off its own transfer log: user=%s session=%s client=%s",
+		    session->user, session->id, session->client);
 }
 
 /* wait_time: milliseconds, as poll(2) takes them. */
@@ -214,6 +239,7 @@ wait_time(const struct helper *helper)
 	const int64_t due[] = {
 		tracker_due(helper->tracker), agent_link_due(&helper->link), overdue(helper), helper->over_at,
 		helper->rest_until > helper->now ? helper->rest_until : INT64_MAX,
+		closing(helper) ? helper->ended_at + CLOSING_MS : INT64_MAX,
 	};
 	int64_t first = INT64_MAX;
 
@@ -269,7 +295,7 @@ begin(struct helper *helper)
 	size_t max = start->required ? 2 * EVENT_QUEUE_MAX : EVENT_QUEUE_MAX;
 
 	helper->now = deadline_now();
-	helper->over_at = INT64_MAX;
+	helper->over_at = helper->ended_at = INT64_MAX;
 	host_log_open(&helper->log, helper->where.syslog_path, helper->now);
 	event_queue_init(&helper->queue, max);
 	helper->tracker = tracker_new(start->landing, &start->places, queue_event, helper);
@@ -305,6 +331,7 @@ helper_run(const struct session_start *start, const struct helper_surroundings *
 	if (begin(helper)) {
 		while (!is_over(helper))
 			turn(helper);
+		say_cut_off(helper);
 		say_lost(helper);
 		result = event_queue_left(&helper->queue) > 0;
 	}

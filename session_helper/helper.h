@@ -9,7 +9,7 @@
 #include "session_helper/start.h"
 
 struct helper_surroundings {
-	int control, lines;     /* descriptors; helper_run closes them. line_socket_prepare() has seen lines */
+	int control, lines;     /* descriptors; helper_run closes them. lines_prepare() has seen lines */
 	const char *agent_path; /* of the agent's socket, */
 	uid_t agent_owner;      /* and who must have made it */
 	const char *syslog_path;

@@ -96,15 +96,36 @@ allowed(struct host_log *log, int64_t now)
 	return true;
 }
 
-void
-host_log_pass(struct host_log *log, const char *datagram, size_t length, int64_t now)
+static void
+make_visible(char *text)
 {
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
+void
+host_log_pass(struct host_log *log, const struct syslog_line *line, const struct event_session *session, int64_t now)
+{
+	char text[LINE_MAX_BYTES], datagram[LINE_MAX_BYTES + USER_NAME_MAX + 64];
+	size_t length = (size_t)(line->message - line->stamp) + line->message_length;
+	int written;
+
 	if (!allowed(log, now)) {
 		log->lost++;
 		return;
 	}
 	say_lost(log);
-	if (!send_datagram(log, datagram, length))
+	while (length > 0 && line->stamp[length - 1] == '\n')
+		length--;
+	if (length >= sizeof(text))
+		length = sizeof(text) - 1;
+	/* A NUL in the middle ends it, as it would in syslog. */
+	snprintf(text, sizeof(text), "%.*s", (int)length, line->stamp);
+	make_visible(text);
+	written = snprintf(datagram, sizeof(datagram), "<%d>%s [berth %s %s]", LOG_AUTHPRIV | line->severity, text,
+	    session->user, session->id);
+	if (written < 0 || (size_t)written >= sizeof(datagram) || !send_datagram(log, datagram, (size_t)written))
 		log->lost++;
 }
 
@@ -117,9 +138,7 @@ host_log_say(struct host_log *log, int priority, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	for (char *c = line; *c != '\0'; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	make_visible(line);
 	say_lost(log);
 	if (!send_own(log, priority, line))
 		log->lost++;

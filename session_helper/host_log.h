@@ -1,5 +1,5 @@
 /*
- * The host's syslog, without ever waiting: the lines of the session's sshd, passed on as they came, and the helper's own.
+ * The host's syslog, without ever waiting: the lines of the session's sshd, passed on, and the helper's own.
  * What syslog has no room for is counted, and the count said with the next line that gets through.
  */
 #ifndef BERTH_HOST_LOG_H
@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <syslog.h>
+
+#include "common/wire/event.h"
+#include "session_helper/lines.h"
 
 #define HOST_LOG_SOCKET "/dev/log"
 
@@ -29,8 +32,12 @@ struct host_log {
 void host_log_open(struct host_log *log, const char *path, int64_t now);
 void host_log_close(struct host_log *log);
 
-/* host_log_pass: a datagram as it is. */
-void host_log_pass(struct host_log *log, const char *datagram, size_t length, int64_t now);
+/*
+ * host_log_pass: a line of the session's, to authpriv, with whose it is at its end, as sshd itself marks those of its child
+ * before the login: "sshd[123]: Received disconnect from … [berth alice 0123456789abcdef]". What runs in a session could send
+ * any line; it can't send one that could be another's. Control characters are shown as '?'.
+ */
+void host_log_pass(struct host_log *log, const struct syslog_line *line, const struct event_session *session, int64_t now);
 
 /* host_log_say: "berth-session[PID]: …" to authpriv. Control characters are shown as '?'. */
 void host_log_say(struct host_log *log, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -10,7 +10,7 @@
 #include "common/wire/deadline.h"
 #include "session_helper/helper.h"
 #include "session_helper/host_log.h"
-#include "session_helper/line_socket.h"
+#include "session_helper/lines.h"
 #include "session_helper/sandbox.h"
 
 /* refuse: says why in syslog. */
@@ -46,7 +46,7 @@ main(void)
 	if (wrong != NULL)
 		return refuse(wrong);
 	close(SESSION_FD_START);
-	line_socket_prepare(SESSION_FD_LINES);
+	lines_prepare(SESSION_FD_LINES);
 	if (sandbox_enter() != 0)
 		return refuse("it can't enter its sandbox");
 	return helper_run(&start, &surroundings);

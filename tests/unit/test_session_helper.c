@@ -31,13 +31,14 @@
 #include "session_helper/event_queue.h"
 #include "session_helper/helper.h"
 #include "session_helper/host_log.h"
-#include "session_helper/line_socket.h"
+#include "session_helper/lines.h"
 #include "session_helper/sandbox.h"
 #include "session_helper/start.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define PATIENCE_MS 10000 /* for what must come */
 #define STAMP "<86>Nov 22 10:30:00 "
+#define MARK " [berth alice 0123456789abcdef]"
 
 static const struct event_session identity = {
 	.id = "0123456789abcdef", .server_id = "s-0123456789abcdef0", .user = "alice", .client = "192.0.2.1",
@@ -88,7 +89,7 @@ run_helper(struct world *world, int control, int lines, uid_t owner)
 	if (dup2(control, 13) != 13 || dup2(lines, 14) != 14 || dup2(13, 3) != 3 || dup2(14, 4) != 4 ||
 	    sandbox_prepare(5) != 0)
 		_exit(99);
-	line_socket_prepare(4);
+	lines_prepare(4);
 	if (sandbox_enter() != 0)
 		_exit(99);
 	syscall(SYS_exit_group, helper_run(&world->start, &where));
@@ -355,12 +356,12 @@ a_session(void **state)
 	event = agent_gets(&world, 2, EVENT_PUT, "/home/a"); /* after it has settled */
 	assert_true(event.bytes == 5 && strcmp(event.status, "ok") == 0);
 	session_says(&world, "sshd[12]: Received disconnect\n");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[12]: Received disconnect\n");
+	assert_string_equal(syslog_gets(&world), STAMP "sshd[12]: Received disconnect" MARK);
 	session_says(&world, "sudo[12]: root : TTY=pts/0");
 	session_says(&world, "sshd-session[12]: done");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd-session[12]: done");
+	assert_string_equal(syslog_gets(&world), STAMP "sshd-session[12]: done" MARK);
 	sftp_says(&world, "error: Unknown message 3");
-	assert_string_equal(syslog_gets(&world), STAMP "internal-sftp[77]: error: Unknown message 3");
+	assert_string_equal(syslog_gets(&world), STAMP "internal-sftp[77]: error: Unknown message 3" MARK);
 	close_fd(&world.lines);
 	agent_gets(&world, 3, EVENT_OTHER, "");
 	event = agent_gets(&world, 4, EVENT_SESSION_CLOSE, "");
@@ -369,8 +370,30 @@ a_session(void **state)
 	usleep(100 * 1000);
 	assert_int_equal(waitpid(world.helper, NULL, WNOHANG), 0);
 	agent_has(&world, 4);
+	close_fd(&world.control);
 	assert_int_equal(exit_status(&world), 0);
 	assert_false(readable(world.syslog, 0));
+	end(&world);
+}
+
+/* The monitor is there yet, and holds an end of the lines: it can only be shutdown(2), called in the session. */
+static void
+a_session_that_cuts_its_log_off(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world, false, 30);
+	agent_listens(&world);
+	agent_accepts(&world, 0);
+	assert_int_equal(monitor_is_told(&world), SESSION_READY);
+	session_is_sealed(&world);
+	close_fd(&world.lines);
+	agent_gets(&world, 1, EVENT_SESSION_OPEN, "");
+	agent_gets(&world, 2, EVENT_SESSION_CLOSE, "");
+	agent_has(&world, 2);
+	assert_int_equal(exit_status(&world), 0);
+	assert_non_null(strstr(syslog_gets(&world), "a session has cut off its own transfer log: user=alice session="));
 	end(&world);
 }
 
@@ -494,6 +517,7 @@ a_log_that_is_lost(void **state)
 	sftp_says(&world, "opendir \"/one\"");
 	started = deadline_now();
 	close_fd(&world.lines);
+	close_fd(&world.control);
 	assert_int_equal(exit_status(&world), 1);
 	assert_in_range(deadline_now() - started, HELPER_LINGER_MS - 50, HELPER_LINGER_MS + 2000);
 	line = syslog_gets(&world);
@@ -741,13 +765,13 @@ descriptors_that_get_in_are_closed(void **state)
 	assert_int_equal(pipe(pipes), 0);
 	send_descriptor(sockets[0], pipes[1], "line", 4);
 	close(pipes[1]);
-	assert_int_equal(line_socket_read(sockets[1], data, &length, &sent), LINE_SOCKET_DATAGRAM);
+	assert_int_equal(lines_read(sockets[1], data, &length, &sent), LINES_DATAGRAM);
 	assert_int_equal(length, 4);
 	assert_true(sent >= now && sent <= wall_clock());
 	assert_int_equal(read(pipes[0], &byte, 1), 0);
-	assert_int_equal(line_socket_read(sockets[1], data, &length, &sent), LINE_SOCKET_NOTHING);
+	assert_int_equal(lines_read(sockets[1], data, &length, &sent), LINES_NOTHING);
 	close(sockets[0]);
-	assert_int_equal(line_socket_read(sockets[1], data, &length, &sent), LINE_SOCKET_END);
+	assert_int_equal(lines_read(sockets[1], data, &length, &sent), LINES_END);
 	close(sockets[1]);
 	close(pipes[0]);
 }
@@ -874,12 +898,12 @@ a_syslog_that_is_restarted_or_full(void **state)
 	(void)state;
 	begin(&world, false, 30);
 	session_says(&world, "sshd[1]: first");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: first");
+	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: first" MARK);
 	close_fd(&world.syslog);
 	world.syslog = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bind_at(world.syslog, world.syslog_path);
 	session_says(&world, "sshd[1]: second");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: second");
+	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: second" MARK);
 
 	/* More than its queue holds, and than is passed on at once. */
 	for (int i = 0; i < 2000; i++) {
@@ -888,14 +912,14 @@ a_syslog_that_is_restarted_or_full(void **state)
 	}
 	usleep(100 * 1000);
 	while (readable(world.syslog, 50)) {
-		assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: flood");
+		assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: flood" MARK);
 		got++;
 	}
 	session_says(&world, "sshd[1]: last");
 	line = syslog_gets(&world);
 	assert_int_equal(sscanf(strstr(line, "lost="), "lost=%u", &lost), 1);
 	assert_int_equal(got + (int)lost, 2000);
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: last");
+	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: last" MARK);
 	end(&world);
 }
 
@@ -903,15 +927,18 @@ static void
 no_flood_of_syslog(void **state)
 {
 	struct world world;
+	static const char datagram[] = STAMP "sshd[1]: line";
+	struct syslog_line line;
 	struct host_log log;
 	int64_t now = 1000;
 	int got = 0;
 
 	(void)state;
 	begin(&world, false, 30);
+	assert_true(syslog_line_parse(datagram, strlen(datagram), &line));
 	host_log_open(&log, world.syslog_path, now);
 	for (int i = 0; i < 2 * HOST_LOG_BURST; i++) {
-		host_log_pass(&log, "line", 4, now);
+		host_log_pass(&log, &line, &identity, now);
 		while (readable(world.syslog, 0)) {
 			syslog_gets(&world);
 			got++;
@@ -920,11 +947,11 @@ no_flood_of_syslog(void **state)
 	assert_int_equal(got, HOST_LOG_BURST);
 	assert_int_equal(log.lost, HOST_LOG_BURST);
 	now += 1000;
-	host_log_pass(&log, "line", 4, now);
+	host_log_pass(&log, &line, &identity, now);
 	assert_non_null(strstr(syslog_gets(&world), "lost=1000"));
-	assert_string_equal(syslog_gets(&world), "line");
+	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: line" MARK);
 	for (int i = 1; i < 2 * HOST_LOG_PER_SECOND; i++) {
-		host_log_pass(&log, "line", 4, now);
+		host_log_pass(&log, &line, &identity, now);
 		assert_int_equal(readable(world.syslog, 0), i < HOST_LOG_PER_SECOND);
 		if (i < HOST_LOG_PER_SECOND)
 			syslog_gets(&world);
@@ -1233,6 +1260,7 @@ main(void)
 {
 	const struct CMUnitTest sessions[] = {
 		cmocka_unit_test(a_session),
+		cmocka_unit_test(a_session_that_cuts_its_log_off),
 		cmocka_unit_test(a_session_that_was_never_one),
 		cmocka_unit_test(an_agent_that_comes_and_goes),
 		cmocka_unit_test(agents_that_are_none),

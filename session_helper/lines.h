@@ -1,8 +1,8 @@
 /*
  * The socket on which a session's processes say their lines, and what a datagram on it is. All of it is hostile.
  */
-#ifndef BERTH_LINE_SOCKET_H
-#define BERTH_LINE_SOCKET_H
+#ifndef BERTH_LINES_H
+#define BERTH_LINES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,19 +12,21 @@
 /* Longer datagrams are cut. */
 #define LINE_DATAGRAM_MAX 8192
 
-/* line_socket_prepare: asks for the time of each line. Without it, lines have the time at which they are read. */
-void line_socket_prepare(int fd);
+/* lines_prepare: asks for the time of each line. Without it, lines have the time at which they are read. */
+void lines_prepare(int fd);
 
-enum line_socket_result { LINE_SOCKET_DATAGRAM, LINE_SOCKET_NOTHING, LINE_SOCKET_END };
+enum lines_result { LINES_DATAGRAM, LINES_NOTHING, LINES_END };
 
 /*
- * line_socket_read: one datagram, without waiting; `data` has LINE_DATAGRAM_MAX bytes. time: microseconds since 1970, when
+ * lines_read: one datagram, without waiting; `data` has LINE_DATAGRAM_MAX bytes. time: microseconds since 1970, when
  * it was sent. Descriptors that come along are not taken. END: nobody can send any more; an empty datagram isn't that.
  */
-enum line_socket_result line_socket_read(int fd, char *data, size_t *length, int64_t *time);
+enum lines_result lines_read(int fd, char *data, size_t *length, int64_t *time);
 
 /* A line of syslog(3)'s, "<30>Nov 22 10:30:00 sshd[123]: message". */
 struct syslog_line {
+	int severity;                /* syslog.h's LOG_INFO …; the facility is its sender's choice, and left out */
+	const char *stamp;           /* "Nov 22 10:30:00 sshd[123]: ", or what stands in its place */
 	const char *ident, *message; /* in the datagram, not closed with NUL */
 	size_t ident_length, message_length;
 	pid_t pid;

@@ -2,10 +2,11 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "session_helper/line_socket.h"
+#include "session_helper/lines.h"
 
 /* "Nov 22 10:30:00 " */
 #define STAMP_LENGTH 16
@@ -27,7 +28,7 @@ wall_clock(void)
 }
 
 void
-line_socket_prepare(int fd)
+lines_prepare(int fd)
 {
 	const int on = 1;
 
@@ -64,8 +65,8 @@ read_control(struct msghdr *message, int64_t *sent)
 	}
 }
 
-enum line_socket_result
-line_socket_read(int fd, char *data, size_t *length, int64_t *sent)
+enum lines_result
+lines_read(int fd, char *data, size_t *length, int64_t *sent)
 {
 	union control control;
 	struct iovec part = { data, LINE_DATAGRAM_MAX };
@@ -76,16 +77,16 @@ line_socket_read(int fd, char *data, size_t *length, int64_t *sent)
 
 	*length = 0;
 	if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-		return LINE_SOCKET_NOTHING;
+		return LINES_NOTHING;
 	/* Of an empty datagram there is at least the time. */
 	if (count < 0 || (count == 0 && message.msg_controllen == 0))
-		return LINE_SOCKET_END;
+		return LINES_END;
 	*sent = 0;
 	read_control(&message, sent);
 	if (*sent == 0)
 		*sent = wall_clock();
 	*length = (size_t)count;
-	return LINE_SOCKET_DATAGRAM;
+	return LINES_DATAGRAM;
 }
 
 /* skip_number: the digits at the front, and then this character; -1 unless it is so. */
@@ -110,9 +111,12 @@ bool
 syslog_line_parse(const char *data, size_t length, struct syslog_line *line)
 {
 	const char *at = data, *end = data + length, *bracket;
+	long priority;
 
-	if (at == end || *at++ != '<' || skip_number(&at, end, '>') < 0 || end - at < STAMP_LENGTH)
+	if (at == end || *at++ != '<' || (priority = skip_number(&at, end, '>')) < 0 || end - at < STAMP_LENGTH)
 		return false;
+	line->severity = LOG_PRI(priority);
+	line->stamp = at;
 	at += STAMP_LENGTH;
 	bracket = memchr(at, '[', (size_t)(end - at));
 	if (bracket == NULL || at[-1] != ' ')
