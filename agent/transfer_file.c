@@ -208,6 +208,17 @@ transfer_file_append(struct transfer_file *file, const char *lines, size_t lengt
 }
 
 bool
+transfer_file_has_room(const struct transfer_file *file, off_t bytes)
+{
+	struct stat status;
+
+	if (fstat(file->fd, &status) != 0)
+		return false;
+	return fallocate(file->fd, FALLOC_FL_KEEP_SIZE, status.st_size, bytes) == 0 || errno == EOPNOTSUPP ||
+	    errno == ENOSYS || errno == EINTR;
+}
+
+bool
 transfer_file_moved(const struct transfer_file *file, const char *path)
 {
 	struct stat status;

@@ -342,7 +342,7 @@ find_session(struct transfer_log *log, const struct handed *handed, pid_t peer, 
 {
 	struct connection *holder;
 
-	if (!transfer_writer_ready(&log->writer))
+	if (!transfer_writer_admits(&log->writer))
 		return WIRE_UNAVAILABLE;
 	*session = transfer_sessions_get(&log->sessions, handed->identity.id);
 	if (*session == NULL)

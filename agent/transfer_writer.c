@@ -10,6 +10,8 @@
 
 #define LOOK_MS 1000  /* a stat(2) for every write would be felt */
 #define SAY_MS  60000
+/* A full disk is to be found before a session whose log is required has begun. */
+#define SESSION_BYTES (64 * 1024)
 
 int
 transfer_writer_init(struct transfer_writer *writer, char *path, transfer_file_found *found, void *context)
@@ -115,6 +117,18 @@ transfer_writer_ready(struct transfer_writer *writer)
 	if (writer->used == 0)
 		set_working(writer);
 	return writer->failed == 0;
+}
+
+bool
+transfer_writer_admits(struct transfer_writer *writer)
+{
+	if (!transfer_writer_ready(writer))
+		return false;
+	if (transfer_file_has_room(&writer->file, SESSION_BYTES))
+		return true;
+	agent_log_limited("transfer log room", LOG_ERR, "transfer log has no room for a new session: file=%s reason=\"%s\"",
+	    writer->path, strerror(errno));
+	return false;
 }
 
 bool

@@ -40,6 +40,9 @@ void transfer_writer_reopen(struct transfer_writer *writer, char *path);
 /* transfer_writer_ready: whether the file is open, opening it if need be. */
 bool transfer_writer_ready(struct transfer_writer *writer);
 
+/* transfer_writer_admits: whether it is, and the disk has room for what a session may need. What is short is logged. */
+bool transfer_writer_admits(struct transfer_writer *writer);
+
 /* transfer_writer_flush: writes what is in the batch. True when nothing is left in it. */
 bool transfer_writer_flush(struct transfer_writer *writer);
 
