@@ -796,7 +796,8 @@ datagrams_that_are_no_lines(void **state)
 	begin(&world, false, 30);
 	agent_listens(&world);
 	agent_accepts(&world, 0);
-	session_is_sealed(&world);
+	assert_true(session_sends(&world, "\0S11", 4)); /* not the note of the seal */
+	assert_true(session_sends(&world, "\0S0", 3));
 	agent_gets(&world, 1, EVENT_SESSION_OPEN, "");
 	assert_true(session_sends(&world, "", 0)); /* not the end */
 	for (size_t i = 0; i < COUNT(texts); i++)
@@ -815,6 +816,8 @@ datagrams_that_are_no_lines(void **state)
 	assert_int_equal(event.totals.dropped, 5);
 	event = agent_reads(&world);
 	assert_true(event.operation == EVENT_RMDIR && (event.flags & EVENT_CUT) != 0);
+	sftp_says(&world, "opendir \"x\"");
+	agent_gets(&world, 4, EVENT_LIST, "/x");
 	end(&world);
 }
 
