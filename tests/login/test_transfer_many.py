@@ -49,6 +49,7 @@ def test_sessions_side_by_side(host, alice, tmp_path):
         client.stderr.close()
     events = closed(host, user="alice", seconds=30)
     assert_sound(host)
+    assert not host.events(operation="dropped")
     sessions = by_session(events)
     assert len(sessions) == PARALLEL
     seen = set()
@@ -57,7 +58,8 @@ def test_sessions_side_by_side(host, alice, tmp_path):
         seen.add(directory)
         for operation in ("put", "get"):
             paths = sorted(event["path"] for event in own if event["operation"] == operation)
-            assert paths == ["%s/%05d" % (directory, number) for number in range(EACH)]
+            wanted = ["%s/%05d" % (directory, number) for number in range(EACH)]
+            assert paths == wanted, (set(wanted) - set(paths), [event for event in own if event["path"] in set(wanted) - set(paths)])
         assert own[-1]["totals"]["files_put"] == own[-1]["totals"]["files_got"] == EACH
     assert len(seen) == PARALLEL
 
