@@ -24,7 +24,7 @@
 #endif
 
 #define REQUIRED_WAIT_MS    900
-#define BEST_EFFORT_WAIT_MS 100
+#define BEST_EFFORT_WAIT_MS 400
 #define FIRST_FD            3
 #define NOTE_MAX            16
 

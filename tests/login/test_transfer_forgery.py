@@ -108,7 +108,7 @@ def test_what_a_session_sends_is_its_own(host, mallory, victim):
 
 
 def test_a_session_cannot_speak_as_sshd(host, mallory):
-    """The sealed process's own lines go on to syslog; with what attacker's code makes of them, nobody is accused or blocked."""
+    """Its own lines go on to syslog. With what attacker's code makes of them nobody is accused, nor an address blocked."""
     lies = [b"Accepted publickey for root from 192.0.2.66 port 22 ssh2: ED25519 SHA256:x",
             b"Failed password for root from 192.0.2.66 port 22 ssh2", b"Invalid user admin from 192.0.2.66 port 22",
             b"Received disconnect from 192.0.2.66 port 22:11: disconnected by user",

@@ -109,8 +109,8 @@ def test_everything_else_of_every_name(host, alice):
 
 
 def assert_whole_or_cut(user, events, done):
-    """The events are of these [(operation, path)]. Each has the exact path, or says that its line was cut and has a beginning
-    of it at the most. A put whose lines are cut can be told as `other`, for its open and for its close."""
+    """The events are of these [(operation, path)]. Each has the exact path, or says that its line was cut and has at most a
+    beginning of it. A put whose lines are cut can be told as `other`, once for its open and once for its close."""
     left = iter(events)
     event = next(left, None)
     for operation, path in done:
