@@ -23,7 +23,7 @@
 #include "pam_module/target.h"
 
 #define READY_MS      1000
-#define LINES_BYTES   (512 * 1024) /* of the lines' socket; the kernel doubles it: some 1,300 lines */
+#define LINES_BYTES   (2048 * 1024) /* of the lines' socket; the kernel doubles it: some 5,000 lines */
 #define START_ROOM    1024         /* for all of the start data but the mappings */
 #define FIRST_FREE_FD 10           /* above those that the helper is started with */
 

@@ -11,6 +11,7 @@
 #include "session_helper/helper.h"
 #include "session_helper/host_log.h"
 #include "session_helper/lines.h"
+#include "session_helper/sshd_line.h"
 #include "session_helper/tracker.h"
 
 /* A busy session's lines are read together, a few hundred times a second at most: their socket holds some hundred, and each
@@ -117,14 +118,17 @@ take_line(struct helper *helper, size_t length, int64_t sent)
 	if (!syslog_line_parse(helper->datagram, length, &line))
 		return;
 	if (is_sshd(&line)) {
-		host_log_pass(&helper->log, &line, &helper->start->session, helper->now);
+		if (sshd_line_is_own(&line, &helper->start->session))
+			host_log_pass(&helper->log, &line, helper->now);
+		else
+			host_log_quote(&helper->log, &line, &helper->start->session, helper->now);
 		return;
 	}
 	if (!is_sftp(&line))
 		return;
 	sftp_line_parse(line.message, line.message_length, &helper->line);
 	if (is_for_syslog(&helper->line))
-		host_log_pass(&helper->log, &line, &helper->start->session, helper->now);
+		host_log_quote(&helper->log, &line, &helper->start->session, helper->now);
 	tracker_line(helper->tracker, line.pid, &helper->line, sent, helper->now);
 }
 

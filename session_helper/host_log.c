@@ -104,29 +104,45 @@ make_visible(char *text)
 			*text = '?';
 }
 
-void
-host_log_pass(struct host_log *log, const struct syslog_line *line, const struct event_session *session, int64_t now)
+/* admit: whether one more line of the session's may be said now. */
+static bool
+admit(struct host_log *log, int64_t now)
 {
-	char text[LINE_MAX_BYTES], datagram[LINE_MAX_BYTES + USER_NAME_MAX + 64];
-	size_t length = (size_t)(line->message - line->stamp) + line->message_length;
-	int written;
-
 	if (!allowed(log, now)) {
 		log->lost++;
-		return;
+		return false;
 	}
 	say_lost(log);
-	while (length > 0 && line->stamp[length - 1] == '\n')
-		length--;
-	if (length >= sizeof(text))
-		length = sizeof(text) - 1;
-	/* A NUL in the middle ends it, as it would in syslog. */
-	snprintf(text, sizeof(text), "%.*s", (int)length, line->stamp);
-	make_visible(text);
-	written = snprintf(datagram, sizeof(datagram), "<%d>%s [berth %s %s]", LOG_AUTHPRIV | line->severity, text,
-	    session->user, session->id);
-	if (written < 0 || (size_t)written >= sizeof(datagram) || !send_datagram(log, datagram, (size_t)written))
+	return true;
+}
+
+void
+host_log_pass(struct host_log *log, const struct syslog_line *line, int64_t now)
+{
+	size_t length = (size_t)(line->message - line->stamp) + line->message_length;
+	char datagram[LINE_MAX_BYTES];
+
+	if (!admit(log, now))
+		return;
+	/* A NUL in its middle ends it, as it would in syslog. */
+	snprintf(datagram, sizeof(datagram), "<%d>%.*s", line->priority, (int)length, line->stamp);
+	make_visible(datagram);
+	if (!send_datagram(log, datagram, strlen(datagram)))
 		log->lost++;
+}
+
+void
+host_log_quote(struct host_log *log, const struct syslog_line *line, const struct event_session *session, int64_t now)
+{
+	char message[LINE_MAX_BYTES / 2];
+
+	if (!admit(log, now))
+		return;
+	snprintf(message, sizeof(message), "%.*s", (int)line->message_length, line->message);
+	for (char *quote = message; (quote = strchr(quote, '"')) != NULL; quote++)
+		*quote = '\'';
+	host_log_say(log, LOG_PRI(line->priority), "a session says user=%s session=%s program=%.*s line=\"%s\"", session->user,
+	    session->id, (int)line->ident_length, line->ident, message);
 }
 
 void

@@ -33,11 +33,11 @@ void host_log_open(struct host_log *log, const char *path, int64_t now);
 void host_log_close(struct host_log *log);
 
 /*
- * host_log_pass: a line of the session's, to authpriv, with whose it is at its end, as sshd itself marks those of its child
- * before the login: "sshd[123]: Received disconnect from … [berth alice 0123456789abcdef]". What runs in a session could send
- * any line; it can't send one that could be another's. Control characters are shown as '?'.
+ * host_log_pass: a line of the session's, under the name and the priority that it came with. What is not known to be sshd's
+ * own (sshd_line.h) is for host_log_quote(): it goes into a line of the helper's, and says whose it is.
  */
-void host_log_pass(struct host_log *log, const struct syslog_line *line, const struct event_session *session, int64_t now);
+void host_log_pass(struct host_log *log, const struct syslog_line *line, int64_t now);
+void host_log_quote(struct host_log *log, const struct syslog_line *line, const struct event_session *session, int64_t now);
 
 /* host_log_say: "berth-session[PID]: …" to authpriv. Control characters are shown as '?'. */
 void host_log_say(struct host_log *log, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -115,7 +115,7 @@ syslog_line_parse(const char *data, size_t length, struct syslog_line *line)
 
 	if (at == end || *at++ != '<' || (priority = skip_number(&at, end, '>')) < 0 || end - at < STAMP_LENGTH)
 		return false;
-	line->severity = LOG_PRI(priority);
+	line->priority = (int)priority;
 	line->stamp = at;
 	at += STAMP_LENGTH;
 	bracket = memchr(at, '[', (size_t)(end - at));
@@ -128,6 +128,8 @@ syslog_line_parse(const char *data, size_t length, struct syslog_line *line)
 	if (line->pid < 0 || end - at < 2 || at[0] != ':' || at[1] != ' ')
 		return false;
 	line->message = at + 2;
+	while (end > line->message && end[-1] == '\n')
+		end--;
 	line->message_length = (size_t)(end - line->message);
 	return true;
 }

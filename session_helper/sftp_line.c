@@ -285,7 +285,18 @@ read_whole(const struct form *form, struct span rest, struct sftp_line *line, ch
 	return true;
 }
 
-/* read_cut: no end is there to begin from. All that is left counts as the name, of two names only if it is surely the
+/* surely_name: up to the last quote that the end of the name could be: of the name in any case, if maybe not all of it. */
+static struct span
+surely_name(struct span rest)
+{
+	const char *quote = memrchr(rest.at, '"', (size_t)(rest.end - rest.at));
+
+	if (quote != NULL && (quote + 1 == rest.end || quote[1] == ' '))
+		rest.end = quote;
+	return rest;
+}
+
+/* read_cut: no end is there to begin from. What is surely of the name counts as the name; of two names only if it is the
  * first. */
 static bool
 read_cut(const struct form *form, struct span rest, struct sftp_line *line, char *memory)
@@ -296,7 +307,7 @@ read_cut(const struct form *form, struct span rest, struct sftp_line *line, char
 		return (form->traits & CUT_IS_OTHER) == 0;
 	if (form->between != NULL && memchr(rest.at, '"', (size_t)(rest.end - rest.at)) != NULL)
 		return false;
-	decoded = decode(rest, true, &memory);
+	decoded = decode(surely_name(rest), true, &memory);
 	if (decoded == NULL)
 		return false;
 	line->name = decoded;

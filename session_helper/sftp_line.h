@@ -52,7 +52,7 @@ enum sftp_open_flag { SFTP_READ = 1, SFTP_WRITE = 2, SFTP_APPEND = 4, SFTP_CREAT
 /* What a kind doesn't have is 0 or "". Strings live in the struct itself, which is so not to be copied. */
 struct sftp_line {
 	enum sftp_line_kind kind;
-	bool cut;       /* the line was cut: name holds all that was left of it, and maybe what stood behind it */
+	bool cut;       /* the line was cut: name holds what is surely a beginning of it */
 	bool close;     /* SFTP_OTHER that is a cut close */
 	bool forced;    /* SFTP_CLOSE: not the client closed it, but the session's end */
 	unsigned flags; /* SFTP_OPEN: enum sftp_open_flag */

@@ -38,7 +38,7 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define PATIENCE_MS 10000 /* for what must come */
 #define STAMP "<86>Nov 22 10:30:00 "
-#define MARK " [berth alice 0123456789abcdef]"
+#define OWN "Received disconnect from 192.0.2.1 port 4022:11: "
 
 static const struct event_session identity = {
 	.id = "0123456789abcdef", .server_id = "s-0123456789abcdef0", .user = "alice", .client = "192.0.2.1",
@@ -355,13 +355,14 @@ a_session(void **state)
 	sftp_says(&world, "close \"a\" bytes read 0 written 5");
 	event = agent_gets(&world, 2, EVENT_PUT, "/home/a"); /* after it has settled */
 	assert_true(event.bytes == 5 && strcmp(event.status, "ok") == 0);
-	session_says(&world, "sshd[12]: Received disconnect\n");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[12]: Received disconnect" MARK);
+	session_says(&world, "sshd[12]: " OWN "bye\n");
+	assert_string_equal(syslog_gets(&world), STAMP "sshd[12]: " OWN "bye");
 	session_says(&world, "sudo[12]: root : TTY=pts/0");
-	session_says(&world, "sshd-session[12]: done");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd-session[12]: done" MARK);
+	session_says(&world, "sshd-session[12]: Disconnected from user alice 192.0.2.1 port 4022");
+	assert_string_equal(syslog_gets(&world), STAMP "sshd-session[12]: Disconnected from user alice 192.0.2.1 port 4022");
 	sftp_says(&world, "error: Unknown message 3");
-	assert_string_equal(syslog_gets(&world), STAMP "internal-sftp[77]: error: Unknown message 3" MARK);
+	assert_non_null(strstr(syslog_gets(&world), "a session says user=alice session=0123456789abcdef program=internal-sftp "
+	    "line=\"error: Unknown message 3\""));
 	close_fd(&world.lines);
 	agent_gets(&world, 3, EVENT_OTHER, "");
 	event = agent_gets(&world, 4, EVENT_SESSION_CLOSE, "");
@@ -902,29 +903,58 @@ a_syslog_that_is_restarted_or_full(void **state)
 
 	(void)state;
 	begin(&world, false, 30);
-	session_says(&world, "sshd[1]: first");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: first" MARK);
+	session_says(&world, "sshd[1]: " OWN "first");
+	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: " OWN "first");
 	close_fd(&world.syslog);
 	world.syslog = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bind_at(world.syslog, world.syslog_path);
-	session_says(&world, "sshd[1]: second");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: second" MARK);
+	session_says(&world, "sshd[1]: " OWN "second");
+	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: " OWN "second");
 
 	/* More than its queue holds, and than is passed on at once. */
 	for (int i = 0; i < 2000; i++) {
-		session_says(&world, "sshd[1]: flood");
+		session_says(&world, "sshd[1]: " OWN "flood");
 		usleep(50);
 	}
 	usleep(100 * 1000);
 	while (readable(world.syslog, 50)) {
-		assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: flood" MARK);
+		assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: " OWN "flood");
 		got++;
 	}
-	session_says(&world, "sshd[1]: last");
+	session_says(&world, "sshd[1]: " OWN "last");
 	line = syslog_gets(&world);
 	assert_int_equal(sscanf(strstr(line, "lost="), "lost=%u", &lost), 1);
 	assert_int_equal(got + (int)lost, 2000);
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: last" MARK);
+	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: " OWN "last");
+	end(&world);
+}
+
+/* Code in a session can claim anything to be sshd's. What it says of others, or with more in it, is quoted as the session's. */
+static void
+what_is_not_surely_sshds_is_quoted(void **state)
+{
+	static const char *const lies[] = {
+		"Failed password for root from 203.0.113.9 port 22 ssh2", "Received disconnect from 203.0.113.9 port 4022:11: bye",
+		"Received disconnect from 192.0.2.1 port 40220:11: bye", "Disconnected from user bob 192.0.2.1 port 4022",
+		"Disconnected from user alice 192.0.2.1 port 4022 and more", "Disconnected from user alice 192.0.2.1 port 402",
+		"x\n<86>Nov 22 10:30:00 sshd[1]: " OWN, "a \"quoted\" word", "",
+	};
+	struct world world;
+	const char *line;
+
+	(void)state;
+	begin(&world, false, 30);
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		char text[200];
+
+		snprintf(text, sizeof(text), "sshd[1]: %s", lies[i]);
+		session_says(&world, text);
+		line = syslog_gets(&world);
+		assert_non_null(strstr(line, "]: a session says user=alice session=0123456789abcdef program=sshd line=\""));
+		assert_non_null(strstr(line, "berth-session["));
+		assert_null(strchr(line, '\n'));
+		assert_ptr_equal(strchr(strstr(line, "line=\"") + 6, '"'), line + strlen(line) - 1);
+	}
 	end(&world);
 }
 
@@ -943,7 +973,7 @@ no_flood_of_syslog(void **state)
 	assert_true(syslog_line_parse(datagram, strlen(datagram), &line));
 	host_log_open(&log, world.syslog_path, now);
 	for (int i = 0; i < 2 * HOST_LOG_BURST; i++) {
-		host_log_pass(&log, &line, &identity, now);
+		host_log_pass(&log, &line, now);
 		while (readable(world.syslog, 0)) {
 			syslog_gets(&world);
 			got++;
@@ -952,11 +982,11 @@ no_flood_of_syslog(void **state)
 	assert_int_equal(got, HOST_LOG_BURST);
 	assert_int_equal(log.lost, HOST_LOG_BURST);
 	now += 1000;
-	host_log_pass(&log, &line, &identity, now);
+	host_log_pass(&log, &line, now);
 	assert_non_null(strstr(syslog_gets(&world), "lost=1000"));
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: line" MARK);
+	assert_string_equal(syslog_gets(&world), datagram);
 	for (int i = 1; i < 2 * HOST_LOG_PER_SECOND; i++) {
-		host_log_pass(&log, &line, &identity, now);
+		host_log_pass(&log, &line, now);
 		assert_int_equal(readable(world.syslog, 0), i < HOST_LOG_PER_SECOND);
 		if (i < HOST_LOG_PER_SECOND)
 			syslog_gets(&world);
@@ -1283,6 +1313,7 @@ main(void)
 		cmocka_unit_test(times_are_the_senders),
 		cmocka_unit_test(a_busy_session_does_not_wake_it_for_each_line),
 		cmocka_unit_test(a_syslog_that_is_restarted_or_full),
+		cmocka_unit_test(what_is_not_surely_sshds_is_quoted),
 		cmocka_unit_test(no_flood_of_syslog),
 	};
 	const struct CMUnitTest parts[] = {

@@ -269,12 +269,9 @@ cut_names(void **state)
 			log_line(&line, "remove name \"%s\"", name);
 			assert_kind(line, SFTP_REMOVE);
 			assert_int_equal(line.cut, strlen("remove name \"") + size + 1 >= SFTP_LINE_MAX);
-			/* Cut, all that is left counts as the name: also the quote behind it. */
-			if (!line.cut || strlen("remove name \"") + size >= SFTP_LINE_MAX) {
-				assert_memory_equal(line.name, name, strlen(line.name));
-				assert_true(line.cut || strlen(line.name) == length);
-			}
-			if (line.cut)
+			assert_memory_equal(line.name, name, strlen(line.name));
+			assert_true(line.cut || strlen(line.name) == length);
+			if (line.cut && strchr(pieces[piece], '"') == NULL)
 				assert_true(strlen(line.name) >= (SFTP_LINE_MAX - strlen("remove name \"") - 4) / 4);
 		}
 	}
@@ -292,7 +289,7 @@ cut_lines_trust_no_end(void **state)
 	log_line(&line, "open \"/x\" flags READ mode 0644\" %s", filler);
 	assert_kind(line, SFTP_OTHER);
 	assert_true(line.cut && !line.close && line.flags == 0);
-	assert_memory_equal(line.name, "/x\" flags READ mode 0644\" ffff", 30);
+	assert_string_equal(line.name, "/x\" flags READ mode 0644"); /* what may be the form's end is not the name's */
 	log_line(&line, "forced close \"/x%s\" bytes read 1 written 2", filler);
 	assert_kind(line, SFTP_OTHER);
 	assert_true(line.cut && line.close && line.bytes_read == 0 && line.bytes_written == 0);
