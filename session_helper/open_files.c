@@ -52,25 +52,13 @@ take(struct open_files *files, size_t index)
 	return file;
 }
 
-/* is_cut_close_of: whether behind this name, a close line goes on as it was cut. */
-static bool
-is_cut_close_of(const char *name, const char *cut)
-{
-	static const char behind[] = "\" bytes read ";
-	size_t length = strlen(name), rest;
-
-	if (strncmp(cut, name, length) != 0)
-		return false;
-	rest = strlen(cut + length);
-	return strncmp(cut + length, behind, rest < strlen(behind) ? rest : strlen(behind)) == 0;
-}
-
 enum { NO_FIT, FITS_REFUSED, FITS_NAME, FITS };
 
 static int
 how_well(const struct open_file *file, const struct sftp_line *close)
 {
-	if (close->cut ? !is_cut_close_of(file->name, close->name) : strcmp(file->name, close->name) != 0)
+	/* What is cut off a close is never its name, when that of the open wasn't. */
+	if (strcmp(file->name, close->name) != 0)
 		return NO_FIT;
 	if (file->refused)
 		return FITS_REFUSED;

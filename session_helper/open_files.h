@@ -37,8 +37,7 @@ bool open_files_add(struct open_files *files, struct open_file *file);
 
 /*
  * open_files_take: the file that a close line means, which is the caller's now; NULL when none fits. Of several with this
- * name the oldest whose flags allow the bytes; only then the newest of those that could not be opened. In a cut line the
- * name has more behind it.
+ * name the oldest whose flags allow the bytes; only then the newest of those that could not be opened.
  */
 struct open_file *open_files_take(struct open_files *files, const struct sftp_line *close);
 
