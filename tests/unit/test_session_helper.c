@@ -36,7 +36,7 @@
 #include "session_helper/start.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-#define PATIENCE_MS 10000 /* for what must come */
+#define PATIENCE_MS 30000 /* for what must come, on a machine however busy */
 #define STAMP "<86>Nov 22 10:30:00 "
 #define OWN "Received disconnect from 192.0.2.1 port 4022:11: "
 
@@ -190,10 +190,15 @@ hangs_up(int fd)
 
 /* The session. */
 
+/* session_sends: false when the socket is full. */
 static bool
 session_sends(struct world *world, const void *data, size_t length)
 {
-	return send(world->lines, data, length, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)length;
+	ssize_t count = send(world->lines, data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (count < 0 && errno != EAGAIN)
+		fail_msg("the helper is gone: %s", strerror(errno));
+	return count == (ssize_t)length;
 }
 
 static void
@@ -520,7 +525,7 @@ a_log_that_is_lost(void **state)
 	close_fd(&world.lines);
 	close_fd(&world.control);
 	assert_int_equal(exit_status(&world), 1);
-	assert_in_range(deadline_now() - started, HELPER_LINGER_MS - 50, HELPER_LINGER_MS + 2000);
+	assert_in_range(deadline_now() - started, HELPER_LINGER_MS - 50, PATIENCE_MS);
 	line = syslog_gets(&world);
 	assert_non_null(strstr(line, "<83>berth-session["));
 	assert_non_null(strstr(line, "transfer log lost user=alice session=0123456789abcdef events=3"));
@@ -535,7 +540,7 @@ must_end(struct world *world, const char *reason)
 	const char *line;
 
 	assert_int_equal(monitor_is_told(world), SESSION_END);
-	assert_in_range(deadline_now() - started, 500, 4000);
+	assert_in_range(deadline_now() - started, 500, PATIENCE_MS);
 	line = syslog_gets(world);
 	assert_non_null(strstr(line, "user=alice session=0123456789abcdef"));
 	assert_non_null(strstr(line, reason));
@@ -624,8 +629,8 @@ a_full_queue_of_best_effort(void **state)
 	agent_listens(&world);
 	session_is_sealed(&world);
 	assert_int_equal(say_many(&world, 12000), 12000); /* of some 500 bytes each; the session doesn't notice */
-	close_fd(&world.lines);
 	agent_accepts(&world, 0);
+	close_fd(&world.lines);
 	while (event.operation != EVENT_SESSION_CLOSE) {
 		event = agent_reads(&world);
 		assert_int_equal(event.sequence, ++sequence);
