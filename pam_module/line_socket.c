@@ -57,7 +57,7 @@ has_room(int wait_ms)
 	struct pollfd socket = { .fd = line_socket.fd, .events = POLLOUT };
 	int used;
 
-	if (poll(&socket, 1, wait_ms) < 0 || (socket.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0)
+	if ((poll(&socket, 1, wait_ms) < 0 && errno != EINTR) || (socket.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0)
 		return false;
 	return (socket.revents & POLLOUT) != 0 ||
 	    (ioctl(line_socket.fd, SIOCOUTQ, &used) == 0 && used < line_socket.full);
@@ -83,7 +83,8 @@ lose_line(void)
 		(void)say_lost();
 }
 
-/* open_line: what the session takes for its socket to /dev/log; a descriptor, or -errno. */
+/* open_line: what the session takes for its socket to /dev/log; a descriptor, or -errno. A session that has no descriptor left
+ * gets the kept one itself, which it can't close: it could do things that nobody logs otherwise. */
 static long
 open_line(void)
 {
@@ -99,7 +100,7 @@ open_line(void)
 	if (line_socket.unsaid == 0 || say_lost())
 		line_socket.lost = 0;
 	fd = fcntl(line_socket.fd, F_DUPFD_CLOEXEC, FIRST_FD);
-	return fd < 0 ? -errno : fd;
+	return fd < 0 ? line_socket.fd : fd;
 }
 
 /* close_others: close_range(2) around the line socket. The filter lets these two pass, since neither holds it. */

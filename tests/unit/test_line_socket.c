@@ -155,6 +155,30 @@ nothing_closes_it(void **state)
 	}
 }
 
+static int
+log_without_descriptors(int fd)
+{
+	while (open("/dev/null", O_RDONLY) >= 0)
+		;
+	return errno == EMFILE ? log_three(fd) : 1;
+}
+
+static void
+no_descriptor_is_needed(void **state)
+{
+	struct sealed sealed = seal(log_without_descriptors, true);
+	char line[200], wanted[20];
+
+	(void)state;
+	assert_int_equal(ended(&sealed), 0);
+	for (int i = 1; i <= 3; i++) {
+		next_line(&sealed, line, sizeof(line));
+		snprintf(wanted, sizeof(wanted), "line %d", i);
+		assert_non_null(strstr(line, wanted));
+	}
+	close(sealed.lines);
+}
+
 /* Only what syslog(3) asks for is answered; and that is no socket that could be aimed. */
 static int
 try_sockets(int fd)
@@ -356,6 +380,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(syslog_reaches_the_other_end),
 		cmocka_unit_test(nothing_closes_it),
+		cmocka_unit_test(no_descriptor_is_needed),
 		cmocka_unit_test(only_syslogs_socket_is_given),
 		cmocka_unit_test(a_reader_who_stalls_costs_lines_that_are_counted),
 		cmocka_unit_test(lines_lost_up_to_the_end_are_known),
