@@ -25,6 +25,9 @@
 /* Between the two descriptors that the monitor closes at the session's end. */
 #define CLOSING_MS 1000
 
+/* From SESSION_END to the end of the lines, which takes a monitor that asks a stopped agent about a second. */
+#define HEED_MS 3000
+
 struct helper {
 	const struct session_start *start;
 	struct helper_surroundings where;
@@ -38,6 +41,7 @@ struct helper {
 	int64_t rest_until; /* the lines are not read before */
 	int64_t over_at;    /* the lines have ended: how long their events are held. Else INT64_MAX */
 	int64_t ended_at;   /* the lines have ended. Else INT64_MAX */
+	int64_t hang_up_at; /* SESSION_END was in vain until then. Else INT64_MAX */
 	bool ready;         /* SESSION_READY was sent */
 	bool ending;        /* SESSION_END was sent */
 };
@@ -208,6 +212,20 @@ check_agent(struct helper *helper)
 	    (unsigned long long)event_queue_left(&helper->queue));
 	tell(helper, SESSION_END);
 	helper->ending = true;
+	helper->hang_up_at = helper->now + (helper->where.control >= 0 ? HEED_MS : 0);
+}
+
+/* hang_up: the monitor is dead or hangs, and the session goes on. Its next line then ends who says it: see line_socket.h. */
+static void
+hang_up(struct helper *helper)
+{
+	const struct event_session *session = &helper->start->session;
+
+	if (helper->where.lines < 0 || helper->now < helper->hang_up_at)
+		return;
+	host_log_say(&helper->log, LOG_ERR, "a session was not ended by its monitor, and ends by what it does next: user=%s "
+	    "session=%s", session->user, session->id);
+	end_of_lines(helper);
 }
 
 /* closing: the monitor has closed the lines, and is about to close the control socket. */
@@ -231,7 +249,7 @@ say_cut_off(struct helper *helper)
 {
 	const struct event_session *session = &helper->start->session;
 
-	if (helper->where.control >= 0)
+	if (helper->where.control >= 0 && !helper->ending)
 		host_log_say(&helper->log, LOG_CRIT, "a session has cut off its own transfer log: user=%s session=%s client=%s",
 		    session->user, session->id, session->client);
 }
@@ -244,6 +262,7 @@ wait_time(const struct helper *helper)
 		tracker_due(helper->tracker), agent_link_due(&helper->link), overdue(helper), helper->over_at,
 		helper->rest_until > helper->now ? helper->rest_until : INT64_MAX,
 		closing(helper) ? helper->ended_at + CLOSING_MS : INT64_MAX,
+		helper->where.lines >= 0 ? helper->hang_up_at : INT64_MAX,
 	};
 	int64_t first = INT64_MAX;
 
@@ -278,6 +297,7 @@ turn(struct helper *helper)
 	tracker_settle(helper->tracker, helper->now);
 	agent_link_run(&helper->link, ready[2].revents, helper->now);
 	check_agent(helper);
+	hang_up(helper);
 }
 
 static void
@@ -299,7 +319,7 @@ begin(struct helper *helper)
 	size_t max = start->required ? 2 * EVENT_QUEUE_MAX : EVENT_QUEUE_MAX;
 
 	helper->now = deadline_now();
-	helper->over_at = helper->ended_at = INT64_MAX;
+	helper->over_at = helper->ended_at = helper->hang_up_at = INT64_MAX;
 	host_log_open(&helper->log, helper->where.syslog_path, helper->now);
 	event_queue_init(&helper->queue, max);
 	helper->tracker = tracker_new(start->landing, &start->places, queue_event, helper);

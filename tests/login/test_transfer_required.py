@@ -9,8 +9,8 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from attack_tools import inject, processes_of_user
-from private_host import run, wait_until
+from attack_tools import inject, processes_of_user, status_of, user_of
+from private_host import SESSIONS_DIR, run, wait_until
 from transfer_tools import (Uploads, assert_each_once, assert_sound, closed, fill_disk, helpers, line_descriptor,
                             log_on_small_disk, logged_in, make_user, put_bytes, stop, unwritable_log)
 
@@ -19,6 +19,7 @@ GRACE = 2
 SYS_SHUTDOWN = 48
 BERTH_CONFIG = ["TransferLog required", "TransferLogGrace %d" % GRACE]
 ASKS = 1.3  # seconds: at a session's end sshd's monitor asks for the user's groups, and gives a stopped agent 0.9
+HEEDS = 3  # seconds that a monitor has to end a session
 HELPER = Path("/usr/libexec/berth/berth-session")
 
 
@@ -217,3 +218,33 @@ def test_a_session_that_shuts_its_own_log_down_ends(host, alice):
         assert_ends(session, 2)
     logged = {event["path"] for event in host.events(operation="put")}
     assert len({"/" + name for name in os.listdir(alice.home)} - logged) <= 1
+
+def monitor_of(pid):
+    """sshd's monitor of the session that this process is in: its first ancestor that is root's."""
+    while user_of(status_of(pid)) != 0:
+        pid = int(status_of(pid)["PPid"])
+    return pid
+
+
+@pytest.mark.parametrize("way", ["killed", "stopped"])
+def test_a_monitor_that_does_not_end_its_session(host, alice, way):
+    """Nobody else is told that the session must end. Without the agent it ends all the same, by what it does next."""
+    with contextlib.ExitStack() as stack:
+        session = stack.enter_context(log_in_if_possible(host, alice))
+        put_bytes(session.sftp, "/before")
+        monitor = monitor_of(session.pid)
+        if way == "killed":
+            os.kill(monitor, signal.SIGKILL)
+        else:
+            stack.enter_context(stop(monitor))
+        put_bytes(session.sftp, "/without")
+        host.wait_events(operation="put", path="/without")
+        host.kill_agent()
+        with Uploads(session, pause=0.05) as uploads:
+            wait_until(lambda: uploads.error, GRACE + HEEDS + 1, "the end of uploads that nobody logs")
+        host.start_agent()
+        logged = {event["path"] for event in closed(host, session=session.id) if event["operation"] == "put"}
+        assert len({"/" + path.name for path in alice.home.iterdir()} - logged) <= 1
+    host.wait_log("a session was not ended by its monitor")
+    assert not host.log("has cut off its own")
+    (SESSIONS_DIR / session.id).unlink(missing_ok=True)
