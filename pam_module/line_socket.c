@@ -25,14 +25,18 @@
 
 #define REQUIRED_WAIT_MS    900
 #define BEST_EFFORT_WAIT_MS 400
-#define FIRST_FD            3
 #define NOTE_MAX            16
+/* What a line of sshd's takes in the socket at most, and how many processes of a session may fill it at once: sshd's own, and one
+ * a channel, of which sshd allows ten (MaxSessions). */
+#define LINE_ROOM           4096
+#define SHARERS             16
 
 /* The sealed process's one; a child of it has a copy. */
 static struct {
 	int fd;
 	bool required;
 	int full;      /* bytes in the socket from which on it is taken as full, with room left for a note */
+	int sure;      /* lines for which there is room, as of the last look */
 	uint32_t lost;   /* lines in a row */
 	uint32_t unsaid; /* of them, since the last note */
 } line_socket = { .fd = -1 };
@@ -59,8 +63,11 @@ has_room(int wait_ms)
 
 	if ((poll(&socket, 1, wait_ms) < 0 && errno != EINTR) || (socket.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0)
 		return false;
-	return (socket.revents & POLLOUT) != 0 ||
-	    (ioctl(line_socket.fd, SIOCOUTQ, &used) == 0 && used < line_socket.full);
+	if (ioctl(line_socket.fd, SIOCOUTQ, &used) != 0)
+		return (socket.revents & POLLOUT) != 0;
+	if (!line_socket.required && used < line_socket.full)
+		line_socket.sure = (line_socket.full - used) / (LINE_ROOM * SHARERS);
+	return used < line_socket.full;
 }
 
 /* say_lost: False when not even a note gets through; then with the next. */
@@ -83,24 +90,35 @@ lose_line(void)
 		(void)say_lost();
 }
 
-/* open_line: what the session takes for its socket to /dev/log; a descriptor, or -errno. A session that has no descriptor left
- * gets the kept one itself, which it can't close: it could do things that nobody logs otherwise. */
-static long
-open_line(void)
+/* make_room: false when the line is lost. A log that is required looks each time: its reader may be dead. */
+static bool
+make_room(void)
 {
-	int wait_ms = line_socket.required ? REQUIRED_WAIT_MS : BEST_EFFORT_WAIT_MS, fd;
+	int wait_ms = line_socket.required ? REQUIRED_WAIT_MS : BEST_EFFORT_WAIT_MS;
 
+	if (line_socket.sure > 0) {
+		line_socket.sure--;
+		return true;
+	}
 	/* While lines are being lost anyway, none waits: a session that logs much would stand still bit by bit. */
 	if (!has_room(0) && (line_socket.lost > 0 || !has_room(wait_ms))) {
 		lose_line();
-		if (!line_socket.required)
-			return -EAGAIN;
-		_exit(255);
+		return false;
 	}
 	if (line_socket.unsaid == 0 || say_lost())
 		line_socket.lost = 0;
-	fd = fcntl(line_socket.fd, F_DUPFD_CLOEXEC, FIRST_FD);
-	return fd < 0 ? line_socket.fd : fd;
+	return true;
+}
+
+/* open_line: what the session takes for its socket to /dev/log: the line socket itself, which it can't close; or -errno. */
+static long
+open_line(void)
+{
+	if (make_room())
+		return line_socket.fd;
+	if (line_socket.required)
+		_exit(255);
+	return -EAGAIN;
 }
 
 /* close_others: close_range(2) around the line socket. The filter lets these two pass, since neither holds it. */

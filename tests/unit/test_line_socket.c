@@ -215,6 +215,19 @@ only_syslogs_socket_is_given(void **state)
 	close(sealed.lines);
 }
 
+/* As OpenSSH logs: a socket for each line. */
+static void __attribute__((format(printf, 1, 2)))
+log_one(const char *format, ...)
+{
+	va_list arguments;
+
+	openlog("internal-sftp", LOG_PID, LOG_AUTH);
+	va_start(arguments, format);
+	vsyslog(LOG_INFO, format, arguments);
+	va_end(arguments);
+	closelog();
+}
+
 /* Logs much more than there is room for, waits until somebody reads, and logs once more. */
 static int
 log_too_much(int fd)
@@ -223,10 +236,10 @@ log_too_much(int fd)
 	struct pollfd room = { .fd = fd, .events = POLLOUT };
 
 	for (int i = 0; i < 2000; i++)
-		syslog(LOG_INFO, "line %d of many", i);
+		log_one("line %d of many", i);
 	while (poll(&room, 1, 0) <= 0)
 		nanosleep(&pause, NULL);
-	syslog(LOG_INFO, "the last line");
+	log_one("the last line");
 	return 0;
 }
 
@@ -270,16 +283,12 @@ log_for_long(int fd)
 	return 0;
 }
 
-/* As OpenSSH logs: a socket for each line. */
 static int
-log_each_anew(int fd)
+log_many(int fd)
 {
 	(void)fd;
-	for (int i = 0; i < 2000; i++) {
-		openlog("internal-sftp", LOG_PID, LOG_AUTH);
-		syslog(LOG_INFO, "line %d of many", i);
-		closelog();
-	}
+	for (int i = 0; i < 2000; i++)
+		log_one("line %d of many", i);
 	return 0;
 }
 
@@ -287,7 +296,7 @@ log_each_anew(int fd)
 static void
 lines_lost_up_to_the_end_are_known(void **state)
 {
-	struct sealed sealed = seal(log_each_anew, false);
+	struct sealed sealed = seal(log_many, false);
 	unsigned lines = 0, lost = 0;
 	char line[200];
 
