@@ -128,7 +128,7 @@ def test_helpers_that_all_stand_still_too_long(host, alice):
                            for number, session in enumerate(sessions)]
             with stop(*helpers()):
                 for uploads in all_uploads:
-                    uploads.wait_for(1500, seconds=40)
+                    uploads.wait_for(2500, seconds=60)
             for uploads in all_uploads:
                 uploads.wait_for(20)
     events = closed(host, user="alice", seconds=10)
@@ -153,7 +153,7 @@ def test_lines_that_are_lost_up_to_the_end(host, alice):
         context = stop(*helpers())
         context.__enter__()
         with Uploads(session) as uploads:
-            uploads.wait_for(1500, seconds=40)
+            uploads.wait_for(2500, seconds=60)
     host.wait_log("session closed user=alice")
     context.__exit__(None, None, None)
     events = closed(host, session=session.id)
