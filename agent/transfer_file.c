@@ -25,7 +25,9 @@ open_problem(void)
 	case ELOOP:
 		return "a symbolic link; allowed: a regular file";
 	case ENOENT:
-		return "its directory is missing; `systemd-tmpfiles --create` makes /var/log/berth";
+		return "its directory is missing: `systemd-tmpfiles --create` makes /var/log/berth, then restart berthd";
+	case EROFS:
+		return "read-only: if the directory is newer than berthd, restart it; else see ReadWritePaths in berthd.service";
 	default:
 		return strerror(errno);
 	}

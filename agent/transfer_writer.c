@@ -34,6 +34,7 @@ transfer_writer_reopen(struct transfer_writer *writer, char *path)
 {
 	transfer_file_close(&writer->file);
 	transfer_writer_hurry(writer);
+	writer->said = 0; /* whoever asked for this waits to hear how it went */
 	if (path == NULL)
 		return;
 	free(writer->path);
@@ -54,7 +55,7 @@ set_failed(struct transfer_writer *writer, const char *problem)
 		return;
 	writer->said = now;
 	writer->failure_said = true;
-	agent_log(LOG_ERR, "transfer log can't be written, sessions wait for it: file=%s seconds=%" PRId64 " reason=\"%s\"",
+	agent_log(LOG_ERR, "transfer log can't be written, and is tried again each second: file=%s seconds=%" PRId64 " reason=\"%s\"",
 	    writer->path, (now - writer->failed) / 1000, problem);
 }
 

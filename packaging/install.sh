@@ -56,7 +56,10 @@ uninstall_files() {
 
 case $action in
 install) install_files ;;
-uninstall) uninstall_files ;;
+uninstall)
+	uninstall_files
+	echo "left as they are: /etc/berth, the store in /var/lib/berth, the transfer log in /var/log/berth, and Berth's users"
+	;;
 *)
 	echo "$0: unknown action $action" >&2
 	exit 2

@@ -35,7 +35,7 @@
 static struct {
 	int fd;
 	bool required;
-	int full;      /* bytes in the socket from which on it is taken as full, with room left for a note */
+	int full;      /* LINE_SOCKET_FULL */
 	int sure;      /* lines for which there is room, as of the last look */
 	uint32_t lost;   /* lines in a row */
 	uint32_t unsaid; /* of them, since the last note */
@@ -177,7 +177,7 @@ line_socket_install(int fd, bool required)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &line_socket.full, &size) != 0)
 		return -1;
-	line_socket.full -= line_socket.full / 4;
+	line_socket.full = LINE_SOCKET_FULL(line_socket.full);
 	line_socket.fd = fd;
 	line_socket.required = required;
 	sigemptyset(&alone);

@@ -12,6 +12,9 @@
 
 #include <stdbool.h>
 
+/* From so many bytes on, of the socket's SO_SNDBUF, it is taken as full, with room left for a note. */
+#define LINE_SOCKET_FULL(room) ((room) - (room) / 4)
+
 /*
  * line_socket_install: to be called before filter_install() with the same descriptor. A non-blocking SOCK_SEQPACKET socket.
  * `required`: a line that can't go out within a second ends the process; otherwise it is counted, and the count goes out with

@@ -530,7 +530,8 @@ close_session(struct hook *hook)
 	ended = session_log_end(&hook->state->transfers);
 	strike_off(hook);
 	if (ended != NULL)
-		log_line(&hook->log, LOG_ERR, "session ended user=%s session=%s reason=\"%s\"", live->user, live->id, ended);
+		log_line(&hook->log, LOG_ERR, "%s user=%s session=%s reason=\"%s\"", hook->state->transfers.required ?
+		    "session ended" : "transfer log not whole", live->user, live->id, ended);
 	if (hook->state->progress[0] == '\0') {
 		log_line(&hook->log, LOG_INFO, "session closed user=%s server=%s client=%s port=%u session=%s seconds=%ld",
 		    live->user, live->server_id, live->client, live->client_port, live->id, (long)(time(NULL) - live->since));

@@ -1,10 +1,12 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -193,7 +195,7 @@ place_descriptors(int fds[3])
 
 /* become_helper: in the process that is to be the helper. */
 static void __attribute__((noreturn))
-become_helper(const struct config *config, int fds[3], const struct log *syslog)
+become_helper(const struct config *config, const struct live_session *live, int fds[3], const struct log *syslog)
 {
 	char name[] = "berth-session", *const arguments[] = { name, NULL }, *const environment[] = { NULL };
 	const struct rlimit none = { 0, 0 };
@@ -214,14 +216,15 @@ become_helper(const struct config *config, int fds[3], const struct log *syslog)
 			execve(BERTH_SESSION_HELPER, arguments, environment);
 		}
 	}
-	log_line(&kept, LOG_ERR, "no transfer log for this session: berth-session can't be started: %.100s: %s%s", step,
-	    strerror(errno), step == config->session_user ? " (SessionUser)" : "");
+	log_line(&kept, LOG_ERR, "no transfer log for this session user=%s session=%s reason=\"berth-session can't be started: "
+	    "%s%.100s: %s\"", live->user, live->id, step == config->session_user ? "SessionUser " : "", step,
+	    step == config->session_user && errno == ENOENT ? "no such account in /etc/passwd" : strerror(errno));
 	_exit(127);
 }
 
 /* start_helper: as no child of the monitor's, which waits for its own. fds: in the order of the SESSION_FD_… */
 static int
-start_helper(const struct config *config, int fds[3], const struct log *syslog)
+start_helper(const struct config *config, const struct live_session *live, int fds[3], const struct log *syslog)
 {
 	pid_t child = fork(), helper;
 	int status;
@@ -232,7 +235,7 @@ start_helper(const struct config *config, int fds[3], const struct log *syslog)
 		setsid();
 		helper = fork();
 		if (helper == 0)
-			become_helper(config, fds, syslog);
+			become_helper(config, live, fds, syslog);
 		_exit(helper < 0 ? 1 : 0);
 	}
 	while (waitpid(child, &status, 0) < 0)
@@ -261,8 +264,8 @@ wait_ready(int control, char *reason)
 	while (got < 0 && errno == EINTR);
 	if (got > 0 && recv(control, &word, 1, MSG_DONTWAIT) == 1 && word == SESSION_READY)
 		return 0;
-	snprintf(reason, REASON_MAX, "TransferLog is required, and %s", got > 0 ? "berth-session ended at once: see its line" :
-	    "the agent did not take the session's log within a second");
+	snprintf(reason, REASON_MAX, "TransferLog is required, and %s", got > 0 ? "berth-session ended at once: see the line before" :
+	    "the agent did not take the session's log within a second: see berthd's lines");
 	return -1;
 }
 
@@ -292,7 +295,8 @@ close_both(const int pair[2])
 }
 
 static int
-begin(struct session_log *log, const struct config *config, int start, const struct log *syslog)
+begin(struct session_log *log, const struct config *config, const struct live_session *live, int start,
+    const struct log *syslog)
 {
 	const int room = LINES_BYTES;
 	int control[2], lines[2], fds[3];
@@ -309,7 +313,7 @@ begin(struct session_log *log, const struct config *config, int start, const str
 	fds[0] = control[1];
 	fds[1] = lines[1];
 	fds[2] = start;
-	if (start_helper(config, fds, syslog) != 0) {
+	if (start_helper(config, live, fds, syslog) != 0) {
 		close_both(control);
 		close_both(lines);
 		return -1;
@@ -333,7 +337,7 @@ session_log_begin(struct session_log *log, const struct config *config, const st
 		return 0;
 	start = make_start(config, session, live);
 	if (start >= 0) {
-		result = begin(log, config, start, syslog);
+		result = begin(log, config, live, start, syslog);
 		close(start);
 	}
 	if (result != 0) {
@@ -346,30 +350,51 @@ session_log_begin(struct session_log *log, const struct config *config, const st
 	return -1;
 }
 
+/* stuck: whether the helper has left so many lines that the next one ends the process that logs it. */
+static bool
+stuck(const struct session_log *log)
+{
+	socklen_t size = sizeof(int);
+	int used, room;
+
+	return ioctl(log->lines, SIOCOUTQ, &used) == 0 && getsockopt(log->lines, SOL_SOCKET, SO_SNDBUF, &room, &size) == 0 &&
+	    used >= LINE_SOCKET_FULL(room);
+}
+
+static const char *
+what_happened(const struct session_log *log)
+{
+	char word = '\0';
+	ssize_t got;
+
+	do
+		got = recv(log->control, &word, 1, MSG_DONTWAIT);
+	while (got == 1 && word == SESSION_READY);
+	if (got == 0)
+		return log->required ? "TransferLog is required, and berth-session was ended" :
+		    "berth-session ended before the session did";
+	if (got == 1)
+		return "TransferLog is required, and the agent wrote nothing down for TransferLogGrace seconds";
+	return log->required && stuck(log) ? "TransferLog is required, and berth-session stands still" : NULL;
+}
+
 const char *
 session_log_end(struct session_log *log)
 {
-	const char *why = NULL;
-	char word;
+	const char *what;
 
 	if (!log->begun)
 		return NULL;
-	if (log->required) {
-		/* From here on its end is no news. */
+	/* From here on its end is no news. */
+	if (log->required)
 		(void)fcntl(log->control, F_SETFL, O_NONBLOCK);
-		switch (recv(log->control, &word, 1, MSG_DONTWAIT)) {
-		case 0:
-			why = "TransferLog is required, and berth-session was ended";
-			break;
-		case 1:
-			why = "TransferLog is required, and its lines can't be delivered";
-			break;
-		}
-	}
+	/* The sealed process has none. */
+	what = log->control >= 0 ? what_happened(log) : NULL;
 	close(log->lines);
 	close(log->control);
-	*log = (struct session_log){ .control = -1, .lines = -1 };
-	return why;
+	log->begun = false;
+	log->control = log->lines = -1;
+	return what;
 }
 
 /*

@@ -28,8 +28,8 @@ struct session_log {
 int session_log_begin(struct session_log *log, const struct config *config, const struct session *session,
     const struct live_session *live, const struct log *syslog, char *reason);
 
-/* session_log_end: in the monitor, when the session is over; the helper then writes its last event and ends. Returns why the
- * log ended the session, or NULL when it didn't. */
+/* session_log_end: in the monitor, when the session is over; the helper then writes its last event and ends. Returns NULL, or
+ * what was wrong with the log: when log->required, why it ended the session; else why it isn't whole. */
 const char *session_log_end(struct session_log *log);
 
 /* session_log_enter: in the sealed process, before the filter: the descriptor for filter_install(), or -1 when nothing is

@@ -44,6 +44,7 @@ struct helper {
 	int64_t hang_up_at; /* SESSION_END was in vain until then. Else INT64_MAX */
 	bool ready;         /* SESSION_READY was sent */
 	bool ending;        /* SESSION_END was sent */
+	bool said_stuck;    /* that processes of the session ended themselves */
 };
 
 static uint64_t
@@ -78,6 +79,19 @@ tell(struct helper *helper, char what)
 		(void)!send(helper->where.control, &what, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* say_stuck: a process that can't log ends without a word, and sshd has none for it either. */
+static void
+say_stuck(struct helper *helper)
+{
+	const struct event_session *session = &helper->start->session;
+
+	if (helper->said_stuck)
+		return;
+	helper->said_stuck = true;
+	host_log_say(&helper->log, LOG_ERR, "a session's process has ended itself, as its transfer log can't be kept: user=%s "
+	    "session=%s reason=\"berth-session stood still for a second, or waits for the agent\"", session->user, session->id);
+}
+
 static void
 take_note(struct helper *helper, const char *note, size_t length, int64_t sent)
 {
@@ -90,8 +104,11 @@ take_note(struct helper *helper, const char *note, size_t length, int64_t sent)
 		return;
 	wire_in_init(&in, note + 1, length - 1);
 	lost = wire_get_u32(&in);
-	if (wire_in_done(&in))
-		tracker_lost(helper->tracker, sent, lost);
+	if (!wire_in_done(&in))
+		return;
+	tracker_lost(helper->tracker, sent, lost);
+	if (helper->start->required)
+		say_stuck(helper);
 }
 
 static bool
@@ -194,13 +211,18 @@ overdue(const struct helper *helper)
 	return since == INT64_MAX ? INT64_MAX : since + grace(helper);
 }
 
+static const char *
+what_is_wrong(const struct helper *helper)
+{
+	return helper->link.state == AGENT_ACCEPTS ? "the agent writes nothing down" : "the agent is away, or can't write its file";
+}
+
 static void
 check_agent(struct helper *helper)
 {
 	const struct event_session *session = &helper->start->session;
-	bool away = helper->link.state != AGENT_ACCEPTS;
 
-	if (!away && !helper->ready) {
+	if (helper->link.state == AGENT_ACCEPTS && !helper->ready) {
 		tell(helper, SESSION_READY);
 		helper->ready = true;
 	}
@@ -208,8 +230,7 @@ check_agent(struct helper *helper)
 		return;
 	host_log_say(&helper->log, LOG_ERR, "ending a session, as its transfer log can't be kept: user=%s session=%s "
 	    "reason=\"%s\" events=%llu", session->user, session->id,
-	    away ? "the agent is away" : "the agent writes nothing down",
-	    (unsigned long long)event_queue_left(&helper->queue));
+	    what_is_wrong(helper), (unsigned long long)event_queue_left(&helper->queue));
 	tell(helper, SESSION_END);
 	helper->ending = true;
 	helper->hang_up_at = helper->now + (helper->where.control >= 0 ? HEED_MS : 0);
@@ -304,11 +325,11 @@ static void
 say_lost(struct helper *helper)
 {
 	const struct event_session *session = &helper->start->session;
-	uint64_t lost = event_queue_left(&helper->queue) + helper->queue.lost;
+	uint64_t left = event_queue_left(&helper->queue), lost = left + helper->queue.lost;
 
 	if (lost > 0)
-		host_log_say(&helper->log, LOG_ERR, "transfer log lost user=%s session=%s events=%llu", session->user,
-		    session->id, (unsigned long long)lost);
+		host_log_say(&helper->log, LOG_ERR, "transfer log lost user=%s session=%s events=%llu reason=\"%s\"", session->user,
+		    session->id, (unsigned long long)lost, left > 0 ? what_is_wrong(helper) : "the agent was away for too long");
 }
 
 static bool

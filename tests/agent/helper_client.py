@@ -78,6 +78,11 @@ class Helper:
             self.acknowledged = struct.unpack("=Q", self.exactly(8))[0]
         assert self.acknowledged == sequence
 
+    def acknowledged_by_now(self):
+        while not self.acknowledges_nothing(0):
+            self.acknowledged = struct.unpack("=Q", self.exactly(8))[0]
+        return self.acknowledged
+
     def acknowledges_nothing(self, seconds):
         return not select.select([self.client], [], [], seconds)[0]
 

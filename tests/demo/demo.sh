@@ -170,6 +170,10 @@ login() {
 	    -o "UserKnownHostsFile=$state/known_hosts" -b - "$1@127.0.0.1" 2>&1 || fail "the sftp session of $1 failed"
 }
 
+closed_in_transfer_log() {
+	[ "$(berth tail -n all --operation session-close --output json | wc -l)" -eq 3 ]
+}
+
 owner_on_host() {
 	echo "on the host: $(stat -c '%u:%g  %n' "$1")"
 	[ "$(stat -c %u:%g "$1")" = "$2" ] || fail "$1 is not owned by $2"
@@ -242,6 +246,10 @@ inside() {
 	heading "what the log says"
 	wait_for all_closed
 	grep -o 'pam_berth.*session \(opened\|closed\).*' /run/messages | cut -d ' ' -f 2-
+	heading "who did what: the transfer log"
+	wait_for closed_in_transfer_log
+	echo '$ berth tail -n all --operation put,get,mkdir,symlink'
+	berth tail -n all --operation put,get,mkdir,symlink
 	if [ "$2" = keep ]; then
 		echo READY
 		exec >/dev/null 2>&1

@@ -44,6 +44,10 @@ def test_demo_shows_three_users_and_leaves_nothing(host_stays_the_same):
         assert shown in result.stdout, result.stdout
     for refused in ('File "/etc/passwd" not found', '"/other-bucket" not found', "Permission denied"):
         assert refused in result.stdout, result.stdout
+    transfers = result.stdout.partition("$ berth tail")[2]
+    for event in (r"alice  put +21 .* ok +/upload.txt", r"bob +put .*incomplete: Failure +/upload.txt",
+                  r"carol  put .* ok +/bucket/team/upload.txt"):
+        assert re.search(event, transfers), transfers
     assert not (SOURCE / "build/demo").exists()
 
 
@@ -120,4 +124,5 @@ def test_install_and_uninstall(tmp_path):
     result = run("make", "-C", SOURCE, "uninstall", "DESTDIR=%s" % root)
     assert result.returncode == 0, result.stderr
     assert installed(root) == ["usr/libexec/foreign"]
+    assert "/var/log/berth" in result.stdout
     assert not (root / "usr/share/berth").exists() and not (root / "usr/libexec/berth").exists()

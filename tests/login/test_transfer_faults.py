@@ -101,6 +101,8 @@ def test_a_helper_that_is_killed(host, alice):
             assert uploads.error is None and uploads.longest < NO_HANG
             assert session.sftp.listdir("/")
     assert_nothing_lost(host, other, others)
+    lines = host.wait_log("transfer log not whole")
+    assert len(lines) == 1 and "user=alice session=%s reason=\"berth-session ended before the session did\"" % session.id in lines[0], lines
     lost = host.events(session=session.id)
     assert [event["sequence"] for event in lost] == list(range(1, len(lost) + 1))
     assert {said(event, "path", "bytes", "status") for event in lost if event["operation"] == "put"} <= {
@@ -232,7 +234,8 @@ def test_a_helper_that_cannot_be_started(host, alice, fault):
             assert session.sftp.listdir("/") == ["unlogged"]
             host.assert_sealed(session.pid)
         lines = host.wait_log("no transfer log for this session")
-        assert any(("berth-session" if fault == "no program" else "nosuchuser") in line for line in lines), lines
+        reason = "%s: No such file" % HELPER if fault == "no program" else "SessionUser nosuchuser: no such account"
+        assert "user=alice session=%s reason=\"berth-session can't be started: %s" % (session.id, reason) in lines[0], lines
         assert not host.events(session=session.id)
     finally:
         if fault == "no program":

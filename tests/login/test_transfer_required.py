@@ -117,6 +117,8 @@ def test_a_helper_that_stands_still(host, alice):
                 with pytest.raises((OSError, EOFError, paramiko.SSHException)):
                     paramiko.SFTPClient.from_transport(session.transport).mkdir("/unlogged")
                 session.close()
+                assert host.wait_log("session ended user=alice session=%s reason=.*stands still" % session.id)
+    assert host.wait_log("berth-session.*has ended itself.*session=%s" % session.id)
     events = closed(host, session=session.id)
     on_disk = {"/" + path.name for path in alice.home.iterdir()}
     logged = {event["path"] for event in events if event["operation"] == "put"}
@@ -160,7 +162,7 @@ def test_an_agent_that_is_gone_too_long(host, alice, way):
         assert uploads.longest < ASKS
         lines = host.wait_log(r"berth-session.*%s" % session.id)
         assert any("ending a session" in line and "transfer log" in line for line in lines), lines
-        assert host.wait_log("session ended user=alice session=%s" % session.id)
+        assert host.wait_log("session ended user=alice session=%s reason=.*wrote nothing down" % session.id)
     if host.agent is None:
         host.start_agent()
 

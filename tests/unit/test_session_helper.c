@@ -528,7 +528,8 @@ a_log_that_is_lost(void **state)
 	assert_in_range(deadline_now() - started, HELPER_LINGER_MS - 50, PATIENCE_MS);
 	line = syslog_gets(&world);
 	assert_non_null(strstr(line, "<83>berth-session["));
-	assert_non_null(strstr(line, "transfer log lost user=alice session=0123456789abcdef events=3"));
+	assert_non_null(strstr(line, "transfer log lost user=alice session=0123456789abcdef events=3 "
+	    "reason=\"the agent is away, or can't write its file\""));
 	end(&world);
 }
 
@@ -590,6 +591,27 @@ required_and_nothing_is_written_down(void **state)
 	assert_int_equal(monitor_is_told(&world), SESSION_READY);
 	session_is_sealed(&world);
 	must_end(&world, "events=1");
+	end(&world);
+}
+
+static void
+required_and_a_process_that_gave_up(void **state)
+{
+	static const char note[] = { '\0', SESSION_NOTE_LOST, 1, 0, 0, 0 };
+	struct world world;
+	const char *line;
+
+	(void)state;
+	begin(&world, true, 30);
+	agent_listens(&world);
+	agent_accepts(&world, 0);
+	assert_int_equal(monitor_is_told(&world), SESSION_READY);
+	session_is_sealed(&world);
+	assert_true(session_sends(&world, note, sizeof(note)));
+	assert_true(session_sends(&world, note, sizeof(note)));
+	line = syslog_gets(&world);
+	assert_non_null(strstr(line, "has ended itself, as its transfer log can't be kept: user=alice session=0123456789abcdef"));
+	assert_false(readable(world.syslog, 300)); /* once */
 	end(&world);
 }
 
@@ -1309,6 +1331,7 @@ main(void)
 		cmocka_unit_test(required_and_no_agent),
 		cmocka_unit_test(required_and_the_agent_goes),
 		cmocka_unit_test(required_and_nothing_is_written_down),
+		cmocka_unit_test(required_and_a_process_that_gave_up),
 		cmocka_unit_test(a_full_queue_of_best_effort),
 		cmocka_unit_test(a_full_queue_of_a_required_log),
 		cmocka_unit_test(a_full_queue_and_no_agent),
