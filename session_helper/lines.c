@@ -76,7 +76,7 @@ lines_read(int fd, char *data, size_t *length, int64_t *sent)
 	ssize_t count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	*length = 0;
-	if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+	if (count < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOMEM || errno == ENOBUFS))
 		return LINES_NOTHING;
 	/* Of an empty datagram there is at least the time. */
 	if (count < 0 || (count == 0 && message.msg_controllen == 0))

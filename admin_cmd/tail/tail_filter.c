@@ -89,13 +89,24 @@ may_fit(const struct tail_filter *filter, const char *line, size_t length)
 	if (!has_string(line, length, filter->user) || !has_string(line, length, filter->session) ||
 	    !has_string(line, length, filter->server))
 		return false;
-	return operations == 0 || has_operation(line, length, operations | tail_operation_bit(EVENT_DROPPED));
+	return operations == 0 || has_operation(line, length, operations | tail_operation_bit(EVENT_DROPPED) |
+	    tail_operation_bit(EVENT_OTHER));
 }
 
 static bool
 is_as_asked(const cJSON *event, const char *name, const char *asked)
 {
 	return asked == NULL || strcmp(tail_event_string(event, name), asked) == 0;
+}
+
+/* is_cut_transfer: a close of sftp's without its end: of a put, an append or a get, and of how many bytes, it doesn't say. */
+static bool
+is_cut_transfer(const cJSON *event)
+{
+	const char *text = tail_event_string(event, "text");
+
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(event, "cut")) &&
+	    (strncmp(text, "close \"", 7) == 0 || strncmp(text, "forced close \"", 14) == 0);
 }
 
 static enum tail_verdict
@@ -113,6 +124,8 @@ judge(const struct tail_filter *filter, const cJSON *event)
 		return TAIL_FITS;
 	if ((wanted & ~1u & tail_operation_bit(operation)) != 0 && (whole || !filter->complete))
 		return TAIL_FITS;
+	if (operation == EVENT_OTHER && (wanted & TRANSFERS) != 0 && is_cut_transfer(event))
+		return TAIL_UNSURE;
 	return operation == EVENT_DROPPED ? TAIL_LOST : TAIL_OTHER;
 }
 

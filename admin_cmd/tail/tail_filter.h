@@ -33,10 +33,11 @@ enum tail_verdict {
 	TAIL_FITS,
 	TAIL_OTHER,    /* an event that wasn't asked for */
 	TAIL_LOST,     /* likewise by its operation, but it says that events of those asked for were lost */
+	TAIL_UNSURE,   /* likewise, but it may be one of the transfers asked for: the end of one whose line was cut */
 	TAIL_NO_EVENT, /* torn, or no event at all. Of a line that couldn't fit anyway this isn't always found out. */
 };
 
-/* tail_filter_judge: line NULL stands for one that is too long. With TAIL_FITS and TAIL_LOST *event is the caller's to
+/* tail_filter_judge: line NULL stands for one that is too long. With TAIL_FITS, TAIL_LOST and TAIL_UNSURE *event is the caller's to
  * delete, and NULL otherwise. */
 enum tail_verdict tail_filter_judge(const struct tail_filter *filter, const char *line, size_t length, cJSON **event);
 

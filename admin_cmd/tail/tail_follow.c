@@ -43,6 +43,19 @@ say_lost(const cJSON *event)
 }
 
 static void
+say_unsure(const cJSON *event)
+{
+	char session[64], user[256], path[1024];
+
+	tail_text_copy(session, sizeof(session), tail_event_string(event, "session"));
+	tail_text_copy(user, sizeof(user), tail_event_string(event, "user"));
+	tail_text_copy(path, sizeof(path), tail_event_string(event, "path"));
+	fflush(stdout);
+	fprintf(stderr, "berth tail: a transfer of session %s (%s) has too long a path for sftp's log, it may be of those asked "
+	    "for: %s\n", session, user, path);
+}
+
+static void
 take_line(void *context, const char *line, size_t length)
 {
 	struct tail *tail = context;
@@ -54,6 +67,9 @@ take_line(void *context, const char *line, size_t length)
 		break;
 	case TAIL_LOST:
 		say_lost(event);
+		break;
+	case TAIL_UNSURE:
+		say_unsure(event);
 		break;
 	case TAIL_NO_EVENT:
 		tail->no_events++;

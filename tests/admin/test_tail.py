@@ -164,6 +164,24 @@ def test_lost_events_are_always_said(log):
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+def test_transfers_that_may_be_of_those_asked_for_are_said(log):
+    """A user can make a path so long that sftp's log doesn't say whether it was put: no job of an upload's starts, unsaid."""
+    put = event(1)
+    cut = [event(2, "other", path="/lo\u202eng", cut=True, text='close "/long'),
+           event(3, "other", path="/gone", cut=True, text='forced close "/gone')]
+    others = [event(4, "other", path="/long", cut=True, text='open "/long'), event(5, "other", text='close "/whole'),
+              event(6, "rename", path="/long", cut=True)]
+    log.write(put, *cut, *others, put)
+    said = "".join("berth tail: a transfer of session %s (alice) has too long a path for sftp's log, it may be of those asked "
+                   "for: %s\n" % (SESSION, path) for path in ("/lo\\xe2\\x80\\xaeng", "/gone"))
+    for words in ["--operation", "put"], ["--complete"], ["--operation", "get,list"]:
+        done = log.run("--output", "json", *words)
+        assert (done.returncode, done.stderr.decode()) == (0, said), done
+        assert done.stdout.decode() == ("" if "get,list" in words else 2 * put)
+    assert log.run("--output", "json", "--operation", "rename").stderr == b""
+    assert log.lines("-n", "all") == [put, *cut, *others, put]
+
+
 NO_EVENTS = {
     "text": b"no event\n", "brace": b"{\n", "empty": b"\n", "list": b"[1]\n", "string": b'"put"\n',
     "NULs": b"\0" * 300 + event(5).encode(), "its start": event(5)[:-20].encode() + b"\n",
