@@ -116,16 +116,34 @@ admit(struct host_log *log, int64_t now)
 	return true;
 }
 
+/* safe_severity: nothing of a session's is for the terminals of all who are logged in. */
+static int
+safe_severity(int priority)
+{
+	return LOG_PRI(priority) < LOG_CRIT ? LOG_CRIT : LOG_PRI(priority);
+}
+
+/* safe_priority: nor from the kernel. */
+static int
+safe_priority(int priority)
+{
+	int facility = priority & LOG_FACMASK;
+
+	if (facility == LOG_KERN || facility + LOG_PRI(priority) != priority)
+		facility = LOG_AUTHPRIV;
+	return facility | safe_severity(priority);
+}
+
 void
 host_log_pass(struct host_log *log, const struct syslog_line *line, int64_t now)
 {
-	size_t length = (size_t)(line->message - line->stamp) + line->message_length;
+	size_t length = (size_t)(line->message - line->ident) + line->message_length;
 	char datagram[LINE_MAX_BYTES];
 
 	if (!admit(log, now))
 		return;
 	/* A NUL in its middle ends it, as it would in syslog. */
-	snprintf(datagram, sizeof(datagram), "<%d>%.*s", line->priority, (int)length, line->stamp);
+	snprintf(datagram, sizeof(datagram), "<%d>%.*s", safe_priority(line->priority), (int)length, line->ident);
 	make_visible(datagram);
 	if (!send_datagram(log, datagram, strlen(datagram)))
 		log->lost++;
@@ -141,8 +159,8 @@ host_log_quote(struct host_log *log, const struct syslog_line *line, const struc
 	snprintf(message, sizeof(message), "%.*s", (int)line->message_length, line->message);
 	for (char *quote = message; (quote = strchr(quote, '"')) != NULL; quote++)
 		*quote = '\'';
-	host_log_say(log, LOG_PRI(line->priority), "a session says user=%s session=%s program=%.*s line=\"%s\"", session->user,
-	    session->id, (int)line->ident_length, line->ident, message);
+	host_log_say(log, safe_severity(line->priority), "a session says user=%s session=%s program=%.*s line=\"%s\"",
+	    session->user, session->id, (int)line->ident_length, line->ident, message);
 }
 
 void

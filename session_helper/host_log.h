@@ -33,7 +33,8 @@ void host_log_open(struct host_log *log, const char *path, int64_t now);
 void host_log_close(struct host_log *log);
 
 /*
- * host_log_pass: a line of the session's, under the name and the priority that it came with. What is not known to be sshd's
+ * host_log_pass: a line of the session's, under the name and the priority that it came with; the priority only as far as it
+ * calls nobody to a terminal, and without the time, where any text could stand. What is not known to be sshd's
  * own (sshd_line.h) is for host_log_quote(): it goes into a line of the helper's, and says whose it is.
  */
 void host_log_pass(struct host_log *log, const struct syslog_line *line, int64_t now);

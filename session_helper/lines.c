@@ -116,7 +116,6 @@ syslog_line_parse(const char *data, size_t length, struct syslog_line *line)
 	if (at == end || *at++ != '<' || (priority = skip_number(&at, end, '>')) < 0 || end - at < STAMP_LENGTH)
 		return false;
 	line->priority = (int)priority;
-	line->stamp = at;
 	at += STAMP_LENGTH;
 	bracket = memchr(at, '[', (size_t)(end - at));
 	if (bracket == NULL || at[-1] != ' ')

@@ -26,8 +26,7 @@ enum lines_result lines_read(int fd, char *data, size_t *length, int64_t *time);
 /* A line of syslog(3)'s, "<30>Nov 22 10:30:00 sshd[123]: message". */
 struct syslog_line {
 	int priority;                /* syslog.h's facility and severity */
-	const char *stamp;           /* "Nov 22 10:30:00 sshd[123]: ", or what stands in its place */
-	const char *ident, *message; /* in the datagram, not closed with NUL */
+	const char *ident, *message; /* in the datagram, not closed with NUL. The ident goes on to the message */
 	size_t ident_length, message_length; /* without the newline at the end */
 	pid_t pid;
 };

@@ -37,7 +37,8 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define PATIENCE_MS 30000 /* for what must come, on a machine however busy */
-#define STAMP "<86>Nov 22 10:30:00 "
+#define PRIORITY "<86>"
+#define STAMP PRIORITY "Nov 22 10:30:00 "
 #define OWN "Received disconnect from 192.0.2.1 port 4022:11: "
 
 static const struct event_session identity = {
@@ -361,10 +362,10 @@ a_session(void **state)
 	event = agent_gets(&world, 2, EVENT_PUT, "/home/a"); /* after it has settled */
 	assert_true(event.bytes == 5 && strcmp(event.status, "ok") == 0);
 	session_says(&world, "sshd[12]: " OWN "bye\n");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[12]: " OWN "bye");
+	assert_string_equal(syslog_gets(&world), PRIORITY "sshd[12]: " OWN "bye");
 	session_says(&world, "sudo[12]: root : TTY=pts/0");
 	session_says(&world, "sshd-session[12]: Disconnected from user alice 192.0.2.1 port 4022");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd-session[12]: Disconnected from user alice 192.0.2.1 port 4022");
+	assert_string_equal(syslog_gets(&world), PRIORITY "sshd-session[12]: Disconnected from user alice 192.0.2.1 port 4022");
 	sftp_says(&world, "error: Unknown message 3");
 	assert_non_null(strstr(syslog_gets(&world), "a session says user=alice session=0123456789abcdef program=internal-sftp "
 	    "line=\"error: Unknown message 3\""));
@@ -931,12 +932,12 @@ a_syslog_that_is_restarted_or_full(void **state)
 	(void)state;
 	begin(&world, false, 30);
 	session_says(&world, "sshd[1]: " OWN "first");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: " OWN "first");
+	assert_string_equal(syslog_gets(&world), PRIORITY "sshd[1]: " OWN "first");
 	close_fd(&world.syslog);
 	world.syslog = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bind_at(world.syslog, world.syslog_path);
 	session_says(&world, "sshd[1]: " OWN "second");
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: " OWN "second");
+	assert_string_equal(syslog_gets(&world), PRIORITY "sshd[1]: " OWN "second");
 
 	/* More than its queue holds, and than is passed on at once. */
 	for (int i = 0; i < 2000; i++) {
@@ -945,14 +946,14 @@ a_syslog_that_is_restarted_or_full(void **state)
 	}
 	usleep(100 * 1000);
 	while (readable(world.syslog, 50)) {
-		assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: " OWN "flood");
+		assert_string_equal(syslog_gets(&world), PRIORITY "sshd[1]: " OWN "flood");
 		got++;
 	}
 	session_says(&world, "sshd[1]: " OWN "last");
 	line = syslog_gets(&world);
 	assert_int_equal(sscanf(strstr(line, "lost="), "lost=%u", &lost), 1);
 	assert_int_equal(got + (int)lost, 2000);
-	assert_string_equal(syslog_gets(&world), STAMP "sshd[1]: " OWN "last");
+	assert_string_equal(syslog_gets(&world), PRIORITY "sshd[1]: " OWN "last");
 	end(&world);
 }
 
@@ -986,6 +987,39 @@ what_is_not_surely_sshds_is_quoted(void **state)
 }
 
 static void
+no_line_calls_an_administrator(void **state)
+{
+	static const struct {
+		const char *datagram, *passed;
+	} lines[] = {
+		{ "<86>Nov 22 10:30:00 sshd[1]: line", "<86>sshd[1]: line" },
+		{ "<80>Nov 22 10:30:00 sshd[1]: line", "<82>sshd[1]: line" },
+		{ "<0>Nov 22 10:30:00 sshd[1]: line", "<82>sshd[1]: line" },
+		{ "<6>Nov 22 10:30:00 sshd[1]: line", "<86>sshd[1]: line" },
+		{ "<65536>Nov 22 10:30:00 sshd[1]: line", "<82>sshd[1]: line" },
+		{ "<86>su[1]: is root  sshd[1]: line", "<86>sshd[1]: line" },
+	};
+	struct world world;
+	struct syslog_line line;
+	struct host_log log;
+
+	(void)state;
+	begin(&world, false, 30);
+	host_log_open(&log, world.syslog_path, 1000);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (!syslog_line_parse(lines[i].datagram, strlen(lines[i].datagram), &line))
+			fail_msg("%s", lines[i].datagram);
+		host_log_pass(&log, &line, 1000);
+		assert_string_equal(syslog_gets(&world), lines[i].passed);
+	}
+	assert_true(syslog_line_parse(lines[2].datagram, strlen(lines[2].datagram), &line));
+	host_log_quote(&log, &line, &world.start.session, 1000);
+	assert_int_equal(strncmp(syslog_gets(&world), "<82>berth-session[", 18), 0);
+	host_log_close(&log);
+	end(&world);
+}
+
+static void
 no_flood_of_syslog(void **state)
 {
 	struct world world;
@@ -1011,7 +1045,7 @@ no_flood_of_syslog(void **state)
 	now += 1000;
 	host_log_pass(&log, &line, now);
 	assert_non_null(strstr(syslog_gets(&world), "lost=1000"));
-	assert_string_equal(syslog_gets(&world), datagram);
+	assert_string_equal(syslog_gets(&world), PRIORITY "sshd[1]: line");
 	for (int i = 1; i < 2 * HOST_LOG_PER_SECOND; i++) {
 		host_log_pass(&log, &line, now);
 		assert_int_equal(readable(world.syslog, 0), i < HOST_LOG_PER_SECOND);
@@ -1342,6 +1376,7 @@ main(void)
 		cmocka_unit_test(a_busy_session_does_not_wake_it_for_each_line),
 		cmocka_unit_test(a_syslog_that_is_restarted_or_full),
 		cmocka_unit_test(what_is_not_surely_sshds_is_quoted),
+		cmocka_unit_test(no_line_calls_an_administrator),
 		cmocka_unit_test(no_flood_of_syslog),
 	};
 	const struct CMUnitTest parts[] = {
