@@ -96,11 +96,12 @@ allowed(struct host_log *log, int64_t now)
 	return true;
 }
 
+/* make_visible: ASCII alone, as sshd's log is: in the rest are controls of terminals, and of the order of what they show. */
 static void
 make_visible(char *text)
 {
 	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
+		if (*text < ' ' || *text > '~')
 			*text = '?';
 }
 

@@ -987,7 +987,7 @@ what_is_not_surely_sshds_is_quoted(void **state)
 }
 
 static void
-no_line_calls_an_administrator(void **state)
+what_a_line_may_do_to_who_reads_it(void **state)
 {
 	static const struct {
 		const char *datagram, *passed;
@@ -998,6 +998,7 @@ no_line_calls_an_administrator(void **state)
 		{ "<6>Nov 22 10:30:00 sshd[1]: line", "<86>sshd[1]: line" },
 		{ "<65536>Nov 22 10:30:00 sshd[1]: line", "<82>sshd[1]: line" },
 		{ "<86>su[1]: is root  sshd[1]: line", "<86>sshd[1]: line" },
+		{ "<86>Nov 22 10:30:00 sshd[1]: \033]0;\302\2332J\342\200\256", "<86>sshd[1]: ?]0;??2J???" },
 	};
 	struct world world;
 	struct syslog_line line;
@@ -1376,7 +1377,7 @@ main(void)
 		cmocka_unit_test(a_busy_session_does_not_wake_it_for_each_line),
 		cmocka_unit_test(a_syslog_that_is_restarted_or_full),
 		cmocka_unit_test(what_is_not_surely_sshds_is_quoted),
-		cmocka_unit_test(no_line_calls_an_administrator),
+		cmocka_unit_test(what_a_line_may_do_to_who_reads_it),
 		cmocka_unit_test(no_flood_of_syslog),
 	};
 	const struct CMUnitTest parts[] = {
