@@ -54,14 +54,6 @@ put_bytes(struct line *line, const char *bytes, size_t length)
 	line->at += length;
 }
 
-/* is_unsafe: what would act on a terminal or on the order in which a line is shown instead of being seen. */
-static bool
-is_unsafe(int32_t point)
-{
-	return point < ' ' || (point >= 0x7f && point <= 0x9f) || point == 0x061c || point == 0x200e || point == 0x200f ||
-	    (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
-}
-
 /* put_character: the one at *at, or U+FFFD for a byte that begins none. */
 static void
 put_character(struct line *line, const char **at, const char *end)
@@ -74,7 +66,7 @@ put_character(struct line *line, const char **at, const char *end)
 		put_bytes(line, "\xef\xbf\xbd", 3);
 	} else if (point == '"' || point == '\\') {
 		put(line, "\\%c", (char)point);
-	} else if (is_unsafe(point)) {
+	} else if (text_is_unsafe(point)) {
 		put(line, "\\u%04x", (unsigned)point);
 	} else {
 		put_bytes(line, start, (size_t)(*at - start));

@@ -71,7 +71,7 @@ put_safe(struct entry *entry, const char *text)
 		point = text_next(&text, end);
 		if (point < 0)
 			text++;
-		if (point < ' ' || (point >= 0x7f && point <= 0x9f))
+		if (text_is_unsafe(point))
 			put_bytes(entry, "?", 1);
 		else
 			put_bytes(entry, start, (size_t)(text - start));

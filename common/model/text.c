@@ -74,3 +74,10 @@ text_has_control(const char *text)
 	}
 	return false;
 }
+
+bool
+text_is_unsafe(int32_t point)
+{
+	return point < ' ' || (point >= 0x7f && point <= 0x9f) || point == 0x061c || point == 0x200e || point == 0x200f ||
+	    (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+}

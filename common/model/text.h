@@ -19,4 +19,8 @@ bool text_is_utf8(const char *text, size_t length, size_t *characters);
 /* text_has_control: whether valid UTF-8 holds a control character: U+0000–U+001F, U+007F–U+009F. */
 bool text_has_control(const char *text);
 
+/* text_is_unsafe: whether a code point, or the -1 of text_next(), would act on a terminal, or on the order in which a line is
+ * shown, instead of being seen. */
+bool text_is_unsafe(int32_t point);
+
 #endif
