@@ -41,7 +41,8 @@ UNIT_C   := $(wildcard tests/unit/test_*.c)
 LOGIN_C  := $(wildcard tests/login/*.c)
 STORE_C  := $(wildcard tests/store/*.c)
 BENCH_C  := $(wildcard tests/bench/*.c)
-ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(SESSION_C) $(UNIT_C) $(LOGIN_C) $(STORE_C) $(BENCH_C)
+ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(SESSION_C) $(UNIT_C) $(LOGIN_C) \
+    $(STORE_C) $(BENCH_C)
 
 HEAVY_LIBS := -lsqlite3 -lcjson -lssh -lcrypto
 
@@ -94,7 +95,7 @@ $(ADMIN): $(call obj,$(ADMIN_C)) $(B)/libheavy.a $(B)/libthin.a
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS)
 
 # Unit tests reach internal functions by linking the objects themselves.
-UNIT_OBJ := $(call obj,$(filter-out agent/main.c admin_cmd/main.c session_helper/main.c,$(AGENT_C) $(ADMIN_C) $(SESSION_C)) $(NSS_C) $(PAM_C))
+UNIT_OBJ := $(call obj,$(filter-out %/main.c,$(AGENT_C) $(ADMIN_C) $(SESSION_C)) $(NSS_C) $(PAM_C))
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_OBJ) $(B)/libheavy.a $(B)/libthin.a
 	@mkdir -p $(@D)
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) -levent_core -lpam -lcmocka -lpthread

@@ -14,7 +14,8 @@
  * One thread, one event loop. Nothing in it waits but the store's own reads from disk. The transfer log has a second thread,
  * which may wait for the disk as long as it must:
  *
- *   transfer_log.c       the thread: the connections of sessions' helpers, in turn
+ *   transfer_log.c       the thread, and what it is told by the other one
+ *   transfer_helpers.c   the connections of sessions' helpers, in turn
  *   transfer_sessions.c  up to which event each session is written down
  *   transfer_writer.c    lines on their way to the file, tried again while it can't be written
  *   transfer_file.c      the file itself: opened, mended, appended to

@@ -141,12 +141,6 @@ put_identity(struct line *line, const struct event_session *session)
 	put_string(line, "key", session->fingerprint);
 }
 
-static bool
-is_transfer(enum event_operation operation)
-{
-	return operation == EVENT_PUT || operation == EVENT_GET || operation == EVENT_APPEND;
-}
-
 static void
 put_outcome(struct line *line, const struct event *event)
 {
@@ -159,7 +153,7 @@ put_outcome(struct line *line, const struct event *event)
 		put(line, ",");
 		put_string(line, "status", event->status);
 	}
-	if (is_transfer(event->operation))
+	if (event_operation_is_transfer(event->operation))
 		put(line, ",\"complete\":%s", event->flags & EVENT_COMPLETE ? "true" : "false");
 	if (event->flags & EVENT_CUT)
 		put(line, ",\"cut\":true");
@@ -213,14 +207,14 @@ skip(const char **at, const char *end, const char *text)
 }
 
 static bool
-read_id(const char **at, const char *end, char session[EVENT_SESSION_ID_LENGTH + 1])
+read_id(const char **at, const char *end, char session[SESSION_ID_LENGTH + 1])
 {
-	if (end - *at < EVENT_SESSION_ID_LENGTH)
+	if (end - *at < SESSION_ID_LENGTH)
 		return false;
-	memcpy(session, *at, EVENT_SESSION_ID_LENGTH);
-	session[EVENT_SESSION_ID_LENGTH] = '\0';
-	*at += EVENT_SESSION_ID_LENGTH;
-	return strspn(session, "0123456789abcdef") == EVENT_SESSION_ID_LENGTH;
+	memcpy(session, *at, SESSION_ID_LENGTH);
+	session[SESSION_ID_LENGTH] = '\0';
+	*at += SESSION_ID_LENGTH;
+	return session_id_valid(session);
 }
 
 static bool
@@ -234,7 +228,7 @@ read_number(const char *at, const char *end, uint64_t *number)
 }
 
 bool
-event_json_mark(const char *line, size_t length, char session[EVENT_SESSION_ID_LENGTH + 1], uint64_t *sequence)
+event_json_mark(const char *line, size_t length, char session[SESSION_ID_LENGTH + 1], uint64_t *sequence)
 {
 	const char *at = line, *end = line + length;
 

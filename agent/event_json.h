@@ -22,6 +22,6 @@
 size_t event_json_write(const struct event_session *session, const struct event *event, char *to, size_t size);
 
 /* event_json_mark: whose event a line is, and which. False when it isn't one of event_json_write()'s. */
-bool event_json_mark(const char *line, size_t length, char session[EVENT_SESSION_ID_LENGTH + 1], uint64_t *sequence);
+bool event_json_mark(const char *line, size_t length, char session[SESSION_ID_LENGTH + 1], uint64_t *sequence);
 
 #endif

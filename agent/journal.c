@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "agent/journal.h"
 #include "agent/log.h"
+#include "common/host/log_socket.h"
 #include "common/model/text.h"
 #include "common/wire/deadline.h"
 
@@ -147,17 +147,13 @@ put_fields(struct entry *entry, const struct event_session *session, const struc
 static bool
 journal_connect(struct journal *journal)
 {
-	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
 	int64_t now = deadline_now();
 
 	if (journal->tried != 0 && now - journal->tried < RETRY_MS)
 		return false;
 	journal->tried = now;
-	journal->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (journal->fd >= 0 && connect(journal->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-		return true;
-	journal_close(journal);
-	return false;
+	journal->fd = log_socket_open(JOURNAL_SOCKET);
+	return journal->fd >= 0;
 }
 
 void

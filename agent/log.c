@@ -1,18 +1,15 @@
 /*
  * Logging without ever waiting.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/log.h"
+#include "common/host/log_socket.h"
 
 #define LINE_MAX_BYTES 1400 /* one datagram that every syslog daemon takes whole */
 #define TOPIC_SECONDS  60
@@ -42,38 +39,6 @@ agent_log_open(bool to_syslog, bool to_stderr)
 }
 
 static bool
-syslog_connect(void)
-{
-	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
-
-	log_state.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (log_state.fd < 0)
-		return false;
-	if (connect(log_state.fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-		return true;
-	close(log_state.fd);
-	log_state.fd = -1;
-	return false;
-}
-
-/* syslog_send: one datagram. A syslog daemon that was restarted has a new socket: then once more. */
-static bool
-syslog_send(const char *datagram, size_t length)
-{
-	for (int attempt = 0; attempt < 2; attempt++) {
-		if (log_state.fd < 0 && !syslog_connect())
-			return false;
-		if (send(log_state.fd, datagram, length, MSG_NOSIGNAL) == (ssize_t)length)
-			return true;
-		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
-			return false;
-		close(log_state.fd);
-		log_state.fd = -1;
-	}
-	return false;
-}
-
-static bool
 to_syslog(int priority, const char *line)
 {
 	char datagram[LINE_MAX_BYTES + 100], stamp[32] = "";
@@ -89,7 +54,7 @@ to_syslog(int priority, const char *line)
 		return false;
 	if ((size_t)length >= sizeof(datagram))
 		length = sizeof(datagram) - 1;
-	return syslog_send(datagram, (size_t)length);
+	return log_socket_send(&log_state.fd, SYSLOG_SOCKET, datagram, (size_t)length);
 }
 
 static void
@@ -97,10 +62,7 @@ say(int priority, char *line)
 {
 	char note[64];
 
-	for (char *c = line; *c != '\0'; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
-	}
+	log_make_visible(line);
 	if (log_state.to_stderr)
 		dprintf(STDERR_FILENO, "berthd: %s\n", line);
 	if (!log_state.to_syslog)

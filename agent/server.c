@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/log.h"
 #include "agent/lookup.h"
 #include "agent/server.h"
+#include "common/wire/deadline.h"
 #include "common/wire/wire.h"
 
 /* A full backlog: who connected before a stop is answered. */
@@ -59,16 +59,6 @@ enum progress { REQUEST_INCOMPLETE, REQUEST_COMPLETE, REQUEST_BAD };
 
 /* What became of it: server->answer has its answer, or its descriptor is another's now. */
 enum outcome { OUTCOME_NONE, OUTCOME_ANSWERED, OUTCOME_HANDED_OVER };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-		return INT64_MAX / 2;
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* is_exempt: a file that can't be read exempts nobody but root. */
 static bool
@@ -181,14 +171,14 @@ connection_new(struct server *server, int fd, uid_t uid)
 static void
 connection_wait(struct connection *connection, short what, event_callback_fn callback)
 {
-	int64_t left = connection->deadline - now_ms();
+	int left = deadline_left(connection->deadline);
 	struct timeval limit;
 
 	if (connection->event == NULL)
 		connection->event = event_new(connection->server->base, connection->fd, what, callback, connection);
 	limit.tv_sec = left / 1000;
 	limit.tv_usec = left % 1000 * 1000;
-	if (left <= 0 || connection->event == NULL || event_add(connection->event, &limit) != 0)
+	if (left == 0 || connection->event == NULL || event_add(connection->event, &limit) != 0)
 		connection_free(connection);
 }
 
@@ -256,7 +246,7 @@ wait_to_send(struct server *server, struct connection *connection, size_t sent)
 	connection->event = NULL;
 	free(connection->request);
 	connection->request = NULL;
-	connection->deadline = now_ms() + ANSWER_SECONDS * 1000;
+	connection->deadline = deadline_after(ANSWER_SECONDS * 1000);
 	if (keep_rest(connection, &server->answer, sent) != 0)
 		connection_free(connection);
 	else
@@ -363,7 +353,7 @@ wait_for_request(struct server *server, int fd, uid_t uid, size_t received)
 	}
 	memcpy(connection->request, server->request, received);
 	connection->received = received;
-	connection->deadline = now_ms() + REQUEST_SECONDS * 1000;
+	connection->deadline = deadline_after(REQUEST_SECONDS * 1000);
 	connection_wait(connection, EV_READ, on_readable);
 	return true;
 }

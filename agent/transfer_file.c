@@ -11,6 +11,7 @@
 
 #include "agent/event_json.h"
 #include "agent/transfer_file.h"
+#include "common/host/whole_io.h"
 
 #define FILE_MODE 0640
 /* Read, too: the last lines say what is written already. Non-blocking: a pipe in the file's place must not hang us. */
@@ -62,32 +63,12 @@ check_regular(struct transfer_file *file)
 	return NULL;
 }
 
-/* read_tail: bytes from `from` up to the file's end, or an error's -1. */
-static ssize_t
-read_tail(int fd, char *tail, size_t size, off_t from)
-{
-	size_t used = 0;
-	ssize_t count;
-
-	while (used < size) {
-		count = pread(fd, tail + used, size - used, from + (off_t)used);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count < 0)
-			return -1;
-		if (count == 0)
-			break;
-		used += (size_t)count;
-	}
-	return (ssize_t)used;
-}
-
 /* find_events: in whole lines. What stands before the first of them, should the tail begin in its middle, is no event. */
 static void
 find_events(const char *lines, size_t length, transfer_file_found *found, void *context)
 {
 	const char *end = lines + length, *newline;
-	char session[EVENT_SESSION_ID_LENGTH + 1];
+	char session[SESSION_ID_LENGTH + 1];
 	uint64_t sequence;
 
 	while ((newline = memchr(lines, '\n', (size_t)(end - lines))) != NULL) {
@@ -102,7 +83,7 @@ static const char *
 mend(struct transfer_file *file, char *tail, transfer_file_found *found, void *context)
 {
 	off_t from = file->end > TRANSFER_FILE_TAIL ? file->end - TRANSFER_FILE_TAIL : 0;
-	ssize_t length = read_tail(file->fd, tail, (size_t)(file->end - from), from);
+	ssize_t length = whole_read(file->fd, tail, (size_t)(file->end - from), from);
 	const char *newline;
 	size_t whole;
 
@@ -160,23 +141,6 @@ transfer_file_close(struct transfer_file *file)
 	*file = (struct transfer_file)TRANSFER_FILE_CLOSED;
 }
 
-static size_t
-write_all(int fd, const char *data, size_t length)
-{
-	size_t written = 0;
-	ssize_t count;
-
-	while (written < length) {
-		count = write(fd, data + written, length - written);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
-			break;
-		written += (size_t)count;
-	}
-	return written;
-}
-
 static bool
 cut_torn(struct transfer_file *file)
 {
@@ -196,7 +160,7 @@ transfer_file_append(struct transfer_file *file, const char *lines, size_t lengt
 	/* The size each time: who cuts the file (logrotate's copytruncate) doesn't ask us. */
 	if (!cut_torn(file) || fstat(file->fd, &status) != 0)
 		return 0;
-	written = write_all(file->fd, lines, length);
+	written = whole_write(file->fd, lines, length);
 	if (written == length)
 		return length;
 	problem = errno;

@@ -39,8 +39,8 @@ void transfer_file_close(struct transfer_file *file);
  * says why, and the rest is to be given again. */
 size_t transfer_file_append(struct transfer_file *file, const char *lines, size_t length);
 
-/* transfer_file_has_room: whether the disk has room for so many bytes more, which it keeps for this file then. False with errno.
- * True where the file system can't tell. */
+/* transfer_file_has_room: whether the disk has room for so many bytes more, which it keeps for this file then. False with
+ * errno. True where the file system can't tell. */
 bool transfer_file_has_room(const struct transfer_file *file, off_t bytes);
 
 /* transfer_file_moved: whether the path leads to another file by now, or to none. */

@@ -1,13 +1,9 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -15,22 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/host/seccomp_bpf.h"
 #include "pam_module/filter.h"
 #include "pam_module/syscalls.h"
-
-#if defined(__x86_64__)
-#define ARCH_NATIVE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCH_NATIVE AUDIT_ARCH_AARCH64
-#elif defined(__riscv) && __riscv_xlen == 64
-#define ARCH_NATIVE AUDIT_ARCH_RISCV64
-#else
-#error "The system call filter doesn't know this machine's audit architecture (AUDIT_ARCH_* in linux/audit.h)."
-#endif
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "The system call filter reads the low half of 64-bit arguments as on a little-endian machine."
-#endif
 
 #define X32_BIT 0x40000000u
 /* The newest system call that the list below knows: file_setattr(2), Linux 6.17. Raise it after reading what the newer
@@ -55,20 +38,8 @@
 /* socket(2)'s type argument also carries SOCK_NONBLOCK and SOCK_CLOEXEC. */
 #define SOCK_TYPE_MASK 0xf
 
-#define LOAD(field)     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define LOAD_ARG(n)     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[n]))
-#define RETURN(action)  BPF_STMT(BPF_RET | BPF_K, (action))
-#define KILL            RETURN(SECCOMP_RET_KILL_PROCESS)
-#define ALLOW           RETURN(SECCOMP_RET_ALLOW)
-#define FAIL(code)      RETURN(SECCOMP_RET_ERRNO | (code))
+#define FAIL(code) RETURN(SECCOMP_RET_ERRNO | (code))
 #define SUCCEED_WITHOUT_EFFECT SECCOMP_RET_ERRNO
-/* IF: the next `count` instructions run when the loaded word equals the value (has the bits), else they are passed over. */
-#define IF_EQUAL(value, count)     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (count))
-#define UNLESS_EQUAL(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (count), 0)
-#define IF_BITS(value, count)      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (value), 0, (count))
-#define IF_AT_LEAST(value, count)  BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (value), 0, (count))
-#define IF_ABOVE(value, count)     BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (value), 0, (count))
-
 #define DENY(name, code) IF_EQUAL(SYS_##name, 1), FAIL(code)
 /* A mode with the set-user-ID bit, in the argument at this place. */
 #define DENY_SETUID(name, place) IF_EQUAL(SYS_##name, 4), LOAD_ARG(place), IF_BITS(S_ISUID, 1), FAIL(EPERM), ALLOW

@@ -26,8 +26,8 @@
 #define REQUIRED_WAIT_MS    900
 #define BEST_EFFORT_WAIT_MS 400
 #define NOTE_MAX            16
-/* What a line of sshd's takes in the socket at most, and how many processes of a session may fill it at once: sshd's own, and one
- * a channel, of which sshd allows ten (MaxSessions). */
+/* What a line of sshd's takes in the socket at most, and how many processes of a session may fill it at once: sshd's own,
+ * and one a channel, of which sshd allows ten (MaxSessions). */
 #define LINE_ROOM           4096
 #define SHARERS             16
 

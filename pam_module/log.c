@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "common/host/log_socket.h"
 #include "pam_module/log.h"
 
 #define LINE_MAX_BYTES 2048
@@ -13,7 +13,6 @@
 void
 log_open(struct log *log, const char *service, const char *hook)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
 	time_t now = time(NULL);
 	char date[32] = "";
 	struct tm local;
@@ -28,9 +27,7 @@ log_open(struct log *log, const char *service, const char *hook)
 		    local.tm_min, local.tm_sec);
 	snprintf(log->stamp, sizeof(log->stamp), "%s%.30s[%d]: pam_berth(%.30s:%s): ", date, service, (int)getpid(), service,
 	    hook);
-	log->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (log->fd >= 0 && connect(log->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-		log_close(log);
+	log->fd = log_socket_open(SYSLOG_SOCKET);
 }
 
 void
@@ -45,7 +42,7 @@ void
 log_line(const struct log *log, int priority, const char *format, ...)
 {
 	char line[LINE_MAX_BYTES];
-	size_t used, i;
+	size_t used;
 	va_list arguments;
 
 	if (log->fd < 0)
@@ -54,9 +51,7 @@ log_line(const struct log *log, int priority, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(line + used, sizeof(line) - used, format, arguments);
 	va_end(arguments);
-	for (i = used; line[i] != '\0'; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
+	log_make_visible(line + used);
 	/* A full or dead syslog costs the line, not the login. */
 	(void)!send(log->fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
 }

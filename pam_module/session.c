@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/host/log_socket.h"
 #include "common/host/passwd_file.h"
 #include "pam_module/session.h"
 
@@ -171,7 +172,6 @@ refuse_status(int status, uint8_t *answer, size_t length, char *reason)
 {
 	struct wire_in in;
 	char said[256];
-	size_t i;
 
 	switch (status) {
 	case WIRE_NOT_FOUND:
@@ -181,9 +181,7 @@ refuse_status(int status, uint8_t *answer, size_t length, char *reason)
 	case WIRE_REFUSED:
 		wire_in_init(&in, answer, length);
 		wire_get_string(&in, said, sizeof(said) - 1);
-		for (i = 0; said[i] != '\0'; i++)
-			if ((unsigned char)said[i] < 0x20 || said[i] == 0x7f)
-				said[i] = '?';
+		log_make_visible(said);
 		return refuse(reason, "%s", wire_in_done(&in) ? said : "the agent gave no readable reason");
 	case -1:
 		return refuse(reason, "the agent doesn't answer: %s", strerror(errno));

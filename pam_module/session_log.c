@@ -17,6 +17,7 @@
 #include "common/host/identity.h"
 #include "common/host/paths.h"
 #include "common/host/session_channel.h"
+#include "common/host/whole_io.h"
 #include "common/wire/deadline.h"
 #include "common/wire/event.h"
 #include "pam_module/line_socket.h"
@@ -113,23 +114,6 @@ start_size(const struct config *config, const struct session *session)
 	return size;
 }
 
-static int
-write_whole(int fd, const uint8_t *data, size_t length)
-{
-	ssize_t written;
-
-	while (length > 0) {
-		written = write(fd, data, length);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -1;
-		data += written;
-		length -= (size_t)written;
-	}
-	return 0;
-}
-
 /* make_start: the start data as a file in memory, or -1 with errno. */
 static int
 make_start(const struct config *config, const struct session *session, const struct live_session *live)
@@ -152,7 +136,7 @@ make_start(const struct config *config, const struct session *session, const str
 		errno = EMSGSIZE;
 	else
 		fd = memfd_create("berth-session", MFD_CLOEXEC);
-	if (fd >= 0 && (write_whole(fd, out.data, out.used) != 0 || lseek(fd, 0, SEEK_SET) != 0)) {
+	if (fd >= 0 && (whole_write(fd, out.data, out.used) != out.used || lseek(fd, 0, SEEK_SET) != 0)) {
 		close(fd);
 		fd = -1;
 	}
@@ -264,7 +248,8 @@ wait_ready(int control, char *reason)
 	while (got < 0 && errno == EINTR);
 	if (got > 0 && recv(control, &word, 1, MSG_DONTWAIT) == 1 && word == SESSION_READY)
 		return 0;
-	snprintf(reason, REASON_MAX, "TransferLog is required, and %s", got > 0 ? "berth-session ended at once: see the line before" :
+	snprintf(reason, REASON_MAX, "TransferLog is required, and %s", got > 0 ?
+	    "berth-session ended at once: see the line before" :
 	    "the agent did not take the session's log within a second: see berthd's lines");
 	return -1;
 }

@@ -1,6 +1,6 @@
 /*
- * A session's transfer log, as the PAM module sees it: the monitor starts berth-session, the session's helper, and the sealed
- * process sends it lines. common/host/session_channel.h says what passes between them.
+ * A session's transfer log, as the PAM module sees it: the monitor starts berth-session, the session's helper, and the
+ * sealed process sends it lines. common/host/session_channel.h says what passes between them.
  */
 #ifndef BERTH_PAM_SESSION_LOG_H
 #define BERTH_PAM_SESSION_LOG_H
@@ -18,18 +18,18 @@ struct session_log {
 };
 
 /*
- * session_log_begin: in the monitor: starts the helper, as SessionUser. With TransferLog off nothing is to be done. What keeps
- * the helper from running is logged by the process that was to become it.
+ * session_log_begin: in the monitor: starts the helper, as SessionUser. With TransferLog off nothing is to be done. What
+ * keeps the helper from running is logged by the process that was to become it.
  *
- * With TransferLog required it waits, at most a second, until the agent has taken the session's log; from then on the monitor
- * gets a SIGTERM, from the kernel, as soon as the helper asks for the session's end or is gone itself.
+ * With TransferLog required it waits, at most a second, until the agent has taken the session's log; from then on the
+ * monitor gets a SIGTERM, from the kernel, as soon as the helper asks for the session's end or is gone itself.
  * Returns 0, or -1 with `reason`.
  */
 int session_log_begin(struct session_log *log, const struct config *config, const struct session *session,
     const struct live_session *live, const struct log *syslog, char *reason);
 
-/* session_log_end: in the monitor, when the session is over; the helper then writes its last event and ends. Returns NULL, or
- * what was wrong with the log: when log->required, why it ended the session; else why it isn't whole. */
+/* session_log_end: in the monitor, when the session is over; the helper then writes its last event and ends. Returns NULL,
+ * or what was wrong with the log: when log->required, why it ended the session; else why it isn't whole. */
 const char *session_log_end(struct session_log *log);
 
 /* session_log_enter: in the sealed process, before the filter: the descriptor for filter_install(), or -1 when nothing is

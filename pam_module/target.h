@@ -34,8 +34,8 @@ int target_open(struct target_finder *finder, const char *target, enum wire_mapp
  */
 int targets_check(const struct config *config, const struct session *session, char *reason);
 
-/* target_host_path: where a target lies on the host, below its Bucket's path or DataRoot, in `path` of this size; false when it
- * doesn't fit. By text alone: nothing is opened. */
+/* target_host_path: where a target lies on the host, below its Bucket's path or DataRoot, in `path` of this size; false when
+ * it doesn't fit. By text alone: nothing is opened. */
 bool target_host_path(const struct config *config, const char *target, char *path, size_t size);
 
 /* session_landing_target: for a LOGICAL session whose landing directory lies below an entry, the path of it on the store

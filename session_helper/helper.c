@@ -263,8 +263,8 @@ is_over(const struct helper *helper)
 	    (event_queue_left(&helper->queue) == 0 || helper->now >= helper->over_at);
 }
 
-/* say_cut_off: the monitor holds an end of the lines for as long as it lives: who ended them was in the session, with code of
- * its own. When the log is required, the helper's end is the session's. */
+/* say_cut_off: the monitor holds an end of the lines for as long as it lives: who ended them was in the session, with code
+ * of its own. When the log is required, the helper's end is the session's. */
 static void
 say_cut_off(struct helper *helper)
 {

@@ -1,38 +1,19 @@
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "common/host/log_socket.h"
 #include "session_helper/host_log.h"
 
 #define LINE_MAX_BYTES 1400 /* one datagram that every syslog daemon takes whole */
 
-static bool
-reconnect(struct host_log *log)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	host_log_close(log);
-	if (strlen(log->path) >= sizeof(address.sun_path))
-		return false;
-	memcpy(address.sun_path, log->path, strlen(log->path));
-	log->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (log->fd < 0)
-		return false;
-	if (connect(log->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-		return true;
-	host_log_close(log);
-	return false;
-}
-
 void
 host_log_open(struct host_log *log, const char *path, int64_t now)
 {
-	*log = (struct host_log){ .path = path, .fd = -1, .allowance = HOST_LOG_BURST * 1000, .counted = now };
-	reconnect(log);
+	*log = (struct host_log){
+		.path = path, .fd = log_socket_open(path), .allowance = HOST_LOG_BURST * 1000, .counted = now,
+	};
 }
 
 void
@@ -43,19 +24,6 @@ host_log_close(struct host_log *log)
 	log->fd = -1;
 }
 
-/* send_datagram: a syslog daemon that was restarted has a new socket: then once more. */
-static bool
-send_datagram(struct host_log *log, const char *datagram, size_t length)
-{
-	if (log->fd >= 0) {
-		if (send(log->fd, datagram, length, MSG_NOSIGNAL) == (ssize_t)length)
-			return true;
-		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EMSGSIZE)
-			return false;
-	}
-	return reconnect(log) && send(log->fd, datagram, length, MSG_NOSIGNAL) == (ssize_t)length;
-}
-
 static bool
 send_own(struct host_log *log, int priority, const char *line)
 {
@@ -63,7 +31,7 @@ send_own(struct host_log *log, int priority, const char *line)
 	int length = snprintf(datagram, sizeof(datagram), "<%d>berth-session[%ld]: %s", LOG_AUTHPRIV | priority,
 	    (long)getpid(), line);
 
-	return length > 0 && (size_t)length < sizeof(datagram) && send_datagram(log, datagram, (size_t)length);
+	return length > 0 && (size_t)length < sizeof(datagram) && log_socket_send(&log->fd, log->path, datagram, (size_t)length);
 }
 
 static void
@@ -96,9 +64,9 @@ allowed(struct host_log *log, int64_t now)
 	return true;
 }
 
-/* make_visible: ASCII alone, as sshd's log is: in the rest are controls of terminals, and of the order of what they show. */
+/* make_ascii: ASCII alone, as sshd's log is: in the rest are controls of terminals, and of the order of what they show. */
 static void
-make_visible(char *text)
+make_ascii(char *text)
 {
 	for (; *text != '\0'; text++)
 		if (*text < ' ' || *text > '~')
@@ -145,8 +113,8 @@ host_log_pass(struct host_log *log, const struct syslog_line *line, int64_t now)
 		return;
 	/* A NUL in its middle ends it, as it would in syslog. */
 	snprintf(datagram, sizeof(datagram), "<%d>%.*s", safe_priority(line->priority), (int)length, line->ident);
-	make_visible(datagram);
-	if (!send_datagram(log, datagram, strlen(datagram)))
+	make_ascii(datagram);
+	if (!log_socket_send(&log->fd, log->path, datagram, strlen(datagram)))
 		log->lost++;
 }
 
@@ -173,7 +141,7 @@ host_log_say(struct host_log *log, int priority, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	make_visible(line);
+	make_ascii(line);
 	say_lost(log);
 	if (!send_own(log, priority, line))
 		log->lost++;

@@ -13,8 +13,6 @@
 #include "common/wire/event.h"
 #include "session_helper/lines.h"
 
-#define HOST_LOG_SOCKET "/dev/log"
-
 /* Lines of the session's that are passed on at once, and those for each second after that: what runs in a session must not
  * be able to flood the host's log. */
 #define HOST_LOG_BURST      1000

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "common/host/log_socket.h"
 #include "common/host/paths.h"
 #include "common/host/session_channel.h"
 #include "common/wire/deadline.h"
@@ -19,7 +20,7 @@ refuse(const char *reason)
 {
 	struct host_log log;
 
-	host_log_open(&log, HOST_LOG_SOCKET, deadline_now());
+	host_log_open(&log, SYSLOG_SOCKET, deadline_now());
 	host_log_say(&log, LOG_ERR, "refuses to start: %s", reason);
 	host_log_close(&log);
 	return 1;
@@ -33,7 +34,7 @@ main(void)
 		.lines = SESSION_FD_LINES,
 		.agent_path = BERTH_SOCKET,
 		.agent_owner = 0,
-		.syslog_path = HOST_LOG_SOCKET,
+		.syslog_path = SYSLOG_SOCKET,
 	};
 	static struct session_start start;
 	const char *wrong;

@@ -2,12 +2,6 @@
 
 #include "session_helper/report.h"
 
-static bool
-is_transfer(enum event_operation operation)
-{
-	return operation == EVENT_PUT || operation == EVENT_APPEND || operation == EVENT_GET;
-}
-
 /* resolve: a name's path and target. Sets EVENT_CUT when the path didn't fit: it then has no target. */
 static void
 resolve(const struct report *report, const char *name, char *path, char *target, uint32_t *flags)
@@ -40,7 +34,7 @@ count(struct event_totals *totals, const struct operation *operation, const stru
 	totals->operations += !operation->again;
 	totals->failed += *operation->reason != '\0';
 	totals->failed -= operation->again && operation->again_failed;
-	if (is_transfer(event->operation))
+	if (event_operation_is_transfer(event->operation))
 		count_transfer(totals, event, operation->again && !operation->again_failed);
 }
 
@@ -72,7 +66,7 @@ report_operation(struct report *report, struct operation *operation)
 		.text = operation->text,
 	};
 
-	if (is_transfer(event.operation) && *operation->reason == '\0')
+	if (event_operation_is_transfer(event.operation) && *operation->reason == '\0')
 		event.flags |= EVENT_COMPLETE;
 	if (operation->has_path) {
 		resolve(report, operation->path, report->path, report->target, &event.flags);

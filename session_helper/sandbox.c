@@ -1,7 +1,3 @@
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -9,33 +5,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/host/seccomp_bpf.h"
 #include "session_helper/sandbox.h"
-
-#if defined(__x86_64__)
-#define ARCH_NATIVE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCH_NATIVE AUDIT_ARCH_AARCH64
-#elif defined(__riscv) && __riscv_xlen == 64
-#define ARCH_NATIVE AUDIT_ARCH_RISCV64
-#else
-#error "The sandbox doesn't know this machine's audit architecture (AUDIT_ARCH_* in linux/audit.h)."
-#endif
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "The sandbox reads the low half of 64-bit arguments as on a little-endian machine."
-#endif
 
 /* Standard streams, the three of the session, agent and syslog, and a few to spare. */
 #define DESCRIPTORS 16
-
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define LOAD_ARG(n) LOAD(args[n])
-#define ALLOW       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define KILL        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
-/* The next `count` instructions run when the loaded word equals the value (has the bits), else they are passed over. */
-#define IF_EQUAL(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (count))
-#define UNLESS_EQUAL(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (count), 0)
-#define IF_BITS(value, count)  BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (value), 0, (count))
 
 #define PERMIT(name) IF_EQUAL(SYS_##name, 1), ALLOW
 #define PERMIT_IF_ARG(name, place, value) IF_EQUAL(SYS_##name, 4), LOAD_ARG(place), IF_EQUAL((value), 1), ALLOW, KILL

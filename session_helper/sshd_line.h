@@ -1,7 +1,7 @@
 /*
  * Which of the lines that come as sshd's may go on as sshd's. Code of an attacker's in a session can send any: such as
- * "Failed password for root from ADDRESS", for whoever watches the log to block that address. So only these pass that sshd says
- * of this very session when it ends.
+ * "Failed password for root from ADDRESS", for whoever watches the log to block that address. So only these pass that sshd
+ * says of this very session when it ends.
  */
 #ifndef BERTH_SSHD_LINE_H
 #define BERTH_SSHD_LINE_H

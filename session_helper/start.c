@@ -1,38 +1,27 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/host/session_channel.h"
+#include "common/host/whole_io.h"
 #include "session_helper/start.h"
 
 #define GRACE_MAX 3600
 /* The two lengths of a mapping. */
 #define MAPPING_MIN 8
 
-/* read_all: not mapped: a file that got shorter would kill us. */
+/* read_all: malloc'ed; NULL when it can't be read. Not mapped: a file that got shorter would kill us. */
 static uint8_t *
 read_all(int fd, size_t *size)
 {
 	struct stat status;
 	uint8_t *data;
-	size_t got = 0;
-	ssize_t count = 1;
 
 	if (fstat(fd, &status) != 0 || status.st_size <= 0 || status.st_size > SESSION_START_MAX)
 		return NULL;
 	*size = (size_t)status.st_size;
 	data = malloc(*size);
-	while (data != NULL && got < *size) {
-		count = pread(fd, data + got, *size - got, (off_t)got);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
-			break;
-		got += (size_t)count;
-	}
-	if (got == *size)
+	if (data != NULL && whole_read(fd, data, *size, 0) == (ssize_t)*size)
 		return data;
 	free(data);
 	return NULL;

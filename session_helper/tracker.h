@@ -1,7 +1,9 @@
 /*
  * What one session's sftp processes did: lines in, events out. The processes are told apart by their pid, as several
- * channels can have one each. Bounded: TRACKER_PROCESSES processes and TRACKER_FILES open files; beyond these, events say
- * less (no duration; the process longest silent counts as gone), but none is missing.
+ * channels can have one each. Which of their operations a failure belongs to is the status rule's to say.
+ *
+ * Bounded: TRACKER_PROCESSES processes and TRACKER_FILES open files; beyond these, events say less (no duration; the process
+ * longest silent counts as gone), but none is missing.
  *
  * Times of lines are microseconds since 1970, when the line was sent; `now` is milliseconds of CLOCK_MONOTONIC.
  */

@@ -162,7 +162,7 @@ static int
 take_session(const struct flags *flags, struct arguments *arguments)
 {
 	arguments->filter.session = optarg;
-	if (strlen(optarg) == EVENT_SESSION_ID_LENGTH && strspn(optarg, "0123456789abcdef") == EVENT_SESSION_ID_LENGTH)
+	if (session_id_valid(optarg))
 		return COMMAND_OK;
 	return flags_wrong(flags, "argument --session: no session's id, which has 16 hexadecimal digits: ", optarg);
 }

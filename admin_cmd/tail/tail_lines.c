@@ -1,22 +1,11 @@
 #include "admin_cmd/tail/tail_lines.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "common/host/whole_io.h"
 
 #define BLOCK 65536
-
-static ssize_t
-read_at(int fd, char *to, size_t size, off_t offset)
-{
-	ssize_t got;
-
-	do {
-		got = pread(fd, to, size, offset);
-	} while (got == -1 && errno == EINTR);
-	return got;
-}
 
 /* A line that is put together from its end, at the end of its memory. */
 struct back {
@@ -79,7 +68,7 @@ go_back(struct back *back, int fd, off_t end, off_t *start)
 {
 	while (end > 0) {
 		size_t size = end < BLOCK ? (size_t)end : BLOCK;
-		ssize_t got = read_at(fd, back->block, size, end - (off_t)size);
+		ssize_t got = whole_read(fd, back->block, size, end - (off_t)size);
 
 		if (got == -1)
 			return -1;
@@ -106,6 +95,7 @@ tail_lines_back(int fd, off_t end, tail_back_visit *visit, void *context, off_t 
 	back->context = context;
 	back->length = 0;
 	back->ended = false;
+	back->newline = -1;
 	result = go_back(back, fd, end, start);
 	free(back);
 	return result;
@@ -174,7 +164,7 @@ tail_lines_read(struct tail_lines *lines, int fd, off_t *offset, off_t end, tail
 	while (*offset < end && got > 0) {
 		size_t size = end - *offset < BLOCK ? (size_t)(end - *offset) : BLOCK;
 
-		got = read_at(fd, lines->buffer + lines->unfinished, size, *offset);
+		got = whole_read(fd, lines->buffer + lines->unfinished, size, *offset);
 		if (got > 0) {
 			*offset += got;
 			split(lines, (size_t)got, visit, context);

@@ -22,7 +22,7 @@ struct row {
 };
 
 static void
-write_whole(char *text, size_t size, double number)
+write_number(char *text, size_t size, double number)
 {
 	if (number >= 0 && number < 1e18)
 		snprintf(text, size, "%.0f", number);
@@ -93,7 +93,7 @@ make_row(struct row *row, const cJSON *event)
 	write_time(row->cells[TAIL_COLUMN_TIME], CELL_MAX, tail_event_string(event, "time"));
 	tail_text_copy(row->cells[TAIL_COLUMN_USER], CELL_MAX, tail_event_string(event, "user"));
 	tail_text_copy(row->cells[TAIL_COLUMN_OPERATION], CELL_MAX, tail_event_string(event, "operation"));
-	write_whole(row->cells[TAIL_COLUMN_BYTES], CELL_MAX, tail_event_number(event, "bytes"));
+	write_number(row->cells[TAIL_COLUMN_BYTES], CELL_MAX, tail_event_number(event, "bytes"));
 	write_duration(row->cells[TAIL_COLUMN_DURATION], CELL_MAX, tail_event_number(event, "duration"));
 	write_status(row->cells[TAIL_COLUMN_STATUS], CELL_MAX, event);
 }
@@ -157,7 +157,7 @@ put_count(const cJSON *object, const char *before, const char *name, const char 
 {
 	char number[32];
 
-	write_whole(number, sizeof(number), tail_event_number(object, name));
+	write_number(number, sizeof(number), tail_event_number(object, name));
 	printf("%s%s%s", before, number, after);
 }
 
@@ -234,7 +234,7 @@ print_text(const cJSON *event)
 		} else if (cJSON_IsNumber(item) && strcmp(names[i], "duration") == 0) {
 			printf("%.6f", item->valuedouble >= 0 && item->valuedouble < 1e9 ? item->valuedouble : 0);
 		} else if (cJSON_IsNumber(item)) {
-			write_whole(number, sizeof(number), item->valuedouble);
+			write_number(number, sizeof(number), item->valuedouble);
 			fputs(number, stdout);
 		} else {
 			put_name(event, names[i]);

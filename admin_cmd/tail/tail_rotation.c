@@ -206,7 +206,7 @@ open_next(DIR *directory, const char *folder, const char *base, int fd, struct t
 	struct file before, after;
 	char path[PATH_MAX + NAME_MAX + 2];
 	struct stat status;
-	int next = -1, result;
+	int next, result;
 
 	for (int i = 0; i < TRIES; i++) {
 		if ((result = find_next(directory, base, fd, &before, gap)) != 1) {

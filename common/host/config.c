@@ -16,6 +16,7 @@
 #include "common/host/config_keywords.h"
 #include "common/host/config_value.h"
 #include "common/host/paths.h"
+#include "common/host/whole_io.h"
 #include "common/wire/limits.h"
 
 #define FILE_MAX    (1024 * 1024)
@@ -335,26 +336,6 @@ open_safely(struct parser *parser)
 	return -1;
 }
 
-/* read_whole: at most size bytes of the file; the file may have grown since it was looked at. */
-static ssize_t
-read_whole(int fd, char *text, size_t size)
-{
-	size_t used = 0;
-	ssize_t count;
-
-	while (used < size) {
-		count = read(fd, text + used, size - used);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count < 0)
-			return -1;
-		if (count == 0)
-			break;
-		used += (size_t)count;
-	}
-	return (ssize_t)used;
-}
-
 int
 config_load(struct config *config, const char *path, config_report *report, void *context)
 {
@@ -372,7 +353,8 @@ config_load(struct config *config, const char *path, config_report *report, void
 		fault(&parser, "%s", CONFIG_OUT_OF_MEMORY);
 		goto out;
 	}
-	length = read_whole(fd, text, FILE_MAX + 1);
+	/* One byte more than is allowed: it may have grown since it was looked at. */
+	length = whole_read(fd, text, FILE_MAX + 1, 0);
 	if (length < 0)
 		fault(&parser, "%s", strerror(errno));
 	else if (length > FILE_MAX)

@@ -18,18 +18,13 @@
 #include "common/host/paths.h"
 #include "common/host/process_tree.h"
 #include "common/host/registry.h"
+#include "common/host/whole_io.h"
 #include "common/wire/wire.h"
 
 #define FILE_SIZE      1024
 #define TEMPORARY_AGE  60 /* seconds after which a file that never got its name is nobody's */
 #define SESSION_FORMAT \
 	"user=%s\nserver=%s\nclient=%s\nport=%u\nfingerprint=%s\nuid=%u\nsince=%lld\nmonitor=%d\nstarted=%llu\n"
-
-static bool
-id_valid(const char *id)
-{
-	return strlen(id) == SESSION_ID_LENGTH && strspn(id, "0123456789abcdef") == SESSION_ID_LENGTH;
-}
 
 /* text_valid: one word of visible ASCII, so that it can neither break a line of the file nor of a terminal. */
 static bool
@@ -65,23 +60,6 @@ open_directory(void)
 	return -1;
 }
 
-static int
-write_whole(int fd, const char *text, size_t length)
-{
-	ssize_t count;
-
-	while (length > 0) {
-		count = write(fd, text, length);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count < 0)
-			return -1;
-		text += count;
-		length -= (size_t)count;
-	}
-	return 0;
-}
-
 /* write_file: under a temporary name first: who lists the sessions never sees half a file. */
 static int
 write_file(int directory, const char *id, const char *text, size_t length)
@@ -93,7 +71,7 @@ write_file(int directory, const char *id, const char *text, size_t length)
 	fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
-	result = write_whole(fd, text, length);
+	result = whole_write(fd, text, length) == length ? 0 : -1;
 	if (close(fd) != 0)
 		result = -1;
 	if (result == 0)
@@ -160,7 +138,7 @@ registry_remove(const char *id)
 {
 	int directory, result, saved;
 
-	if (!id_valid(id)) {
+	if (!session_id_valid(id)) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -254,7 +232,7 @@ sweep_temporary(int directory, const char *name)
 {
 	struct stat status;
 
-	if (name[0] != '.' || !id_valid(name + 1))
+	if (name[0] != '.' || !session_id_valid(name + 1))
 		return;
 	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && time(NULL) - status.st_mtime > TEMPORARY_AGE)
 		unlinkat(directory, name, 0);
@@ -299,7 +277,7 @@ list_file(struct session_list *list, int directory, const char *name)
 	struct live_session session;
 	int live;
 
-	if (!id_valid(name)) {
+	if (!session_id_valid(name)) {
 		sweep_temporary(directory, name);
 		return 0;
 	}

@@ -12,8 +12,6 @@
 
 #include "common/wire/limits.h"
 
-#define SESSION_ID_LENGTH 16 /* hexadecimal digits */
-
 struct live_session {
 	char id[SESSION_ID_LENGTH + 1];
 	char user[USER_NAME_MAX + 1];

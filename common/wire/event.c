@@ -26,6 +26,12 @@ event_operation_name(enum event_operation operation)
 	return (unsigned)operation < EVENT_OPERATIONS ? names[operation] : NULL;
 }
 
+bool
+event_operation_is_transfer(enum event_operation operation)
+{
+	return operation == EVENT_PUT || operation == EVENT_GET || operation == EVENT_APPEND;
+}
+
 enum event_operation
 event_operation_find(const char *name)
 {
@@ -143,23 +149,17 @@ is_word(const char *text)
 	return true;
 }
 
-static bool
-is_session_id(const char *id)
-{
-	return strlen(id) == EVENT_SESSION_ID_LENGTH && strspn(id, "0123456789abcdef") == EVENT_SESSION_ID_LENGTH;
-}
-
 bool
 event_get_session(struct wire_in *in, struct event_session *session)
 {
-	wire_get_string(in, session->id, EVENT_SESSION_ID_LENGTH);
+	wire_get_string(in, session->id, SESSION_ID_LENGTH);
 	wire_get_string(in, session->server_id, SERVER_ID_LENGTH);
 	wire_get_string(in, session->user, USER_NAME_MAX);
 	wire_get_string(in, session->client, EVENT_CLIENT_MAX);
 	session->client_port = wire_get_u32(in);
 	wire_get_string(in, session->fingerprint, FINGERPRINT_MAX);
 	session->uid = wire_get_u32(in);
-	return !in->bad && is_session_id(session->id) && is_word(session->server_id) && user_name_valid(session->user) &&
+	return !in->bad && session_id_valid(session->id) && is_word(session->server_id) && user_name_valid(session->user) &&
 	    is_word(session->client) && session->client_port <= 65535 && is_word(session->fingerprint) &&
 	    session->uid != ID_NONE;
 }

@@ -20,8 +20,7 @@
 /* The longest event, encoded. */
 #define EVENT_BYTES_MAX  (2 * EVENT_PATH_MAX + 2 * EVENT_TARGET_MAX + EVENT_STATUS_MAX + EVENT_TEXT_MAX + 256)
 
-#define EVENT_SESSION_ID_LENGTH 16 /* hexadecimal digits */
-#define EVENT_CLIENT_MAX        63
+#define EVENT_CLIENT_MAX 63
 
 #define EVENT_STATUS_OK "ok"
 
@@ -47,12 +46,14 @@ enum event_operation {
 
 /* event_operation_name: as in the log, "session-open", "put"; NULL for a number that isn't one. */
 const char *event_operation_name(enum event_operation operation);
+/* event_operation_is_transfer: put, get and append, which have bytes and are complete or not. */
+bool event_operation_is_transfer(enum event_operation operation);
 /* event_operation_find: 0 when there is none of this name. */
 enum event_operation event_operation_find(const char *name);
 
 /* Whose events: what the session's monitor, as root, said of it. */
 struct event_session {
-	char id[EVENT_SESSION_ID_LENGTH + 1];
+	char id[SESSION_ID_LENGTH + 1];
 	char server_id[SERVER_ID_LENGTH + 1];
 	char user[USER_NAME_MAX + 1];
 	char client[EVENT_CLIENT_MAX + 1]; /* address, "-" when sshd didn't say */

@@ -11,6 +11,7 @@
 #define USER_NAME_MIN    3
 #define USER_NAME_MAX    100
 #define SERVER_ID_LENGTH 19
+#define SESSION_ID_LENGTH 16 /* hexadecimal digits; Berth's own */
 #define PATH_BYTES_MAX   4096
 #define KEY_TYPE_MAX     32
 #define KEY_BASE64_MAX   2048

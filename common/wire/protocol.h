@@ -2,7 +2,8 @@
  * The agent's protocol, whole.
  *
  * A client connects to the Unix stream socket BERTH_SOCKET, sends one request, reads one answer, and the connection is
- * over (but for WIRE_EVENTS, whose connection stays). Both sides are on one host and one kernel, so integers are in the host's byte order.
+ * over (but for WIRE_EVENTS, whose connection stays). Both sides are on one host and one kernel, so integers are in the
+ * host's byte order.
  *
  *   request:  u32 magic | u16 version | u16 verb   | u32 length | length bytes
  *   answer:   u32 magic | u16 version | u16 status | u32 length | length bytes

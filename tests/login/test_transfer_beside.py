@@ -12,18 +12,14 @@ import pytest
 
 from attack_tools import View, assert_all_sealed, processes_of_user
 from private_host import SOURCE, TRANSFER_LOG, run, wait_until
-from transfer_tools import (DATAGRAM, SEQPACKET, Uploads, closed, helpers, logged_in, make_user, put_bytes, said,
+from transfer_tools import (DATAGRAM, SEQPACKET, Uploads, alice_fixture, closed, helpers, logged_in, put_bytes, said,
                             unix_sockets)
 
 UID = 5781
 LOCAL_UID = 2901
 
 
-@pytest.fixture
-def alice(host):
-    user = make_user(host, "alice", UID)
-    yield user
-    assert run("find", user.home, "-mindepth", "1", "-delete").ok
+alice = alice_fixture(UID)
 
 
 def everyday(host, user, tmp_path):

@@ -7,18 +7,14 @@ from datetime import timedelta
 import pytest
 
 from private_host import SSH_OPTIONS, run, wait_until
-from transfer_tools import assert_sound, between, closed, logged_in, make_user, moment, now, on_host, outline, said
+from transfer_tools import alice_fixture, assert_sound, between, closed, logged_in, moment, now, on_host, outline, said
 
 UID = 5701
 SIZES = {"/tree/one": 10, "/tree/two words": 70_000, "/tree/sub/three": 0, "/tree/sub/deep/four": 300_000}
 DIRECTORIES = {"/tree", "/tree/sub", "/tree/sub/deep"}
 
 
-@pytest.fixture
-def alice(host):
-    user = make_user(host, "alice", UID)
-    yield user
-    assert run("find", user.home, "-mindepth", "1", "-delete").ok
+alice = alice_fixture(UID)
 
 
 @pytest.fixture

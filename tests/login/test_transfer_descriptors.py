@@ -5,18 +5,13 @@ import resource
 
 import pytest
 
-from private_host import run
-from transfer_tools import closed, logged_in, make_user, put_bytes, said
+from transfer_tools import alice_fixture, closed, logged_in, put_bytes, said
 
 UID = 5781
 LIMIT = 100  # systemd gives sshd 1024
 
 
-@pytest.fixture
-def alice(host):
-    user = make_user(host, "alice", UID)
-    yield user
-    assert run("find", user.home, "-mindepth", "1", "-delete").ok
+alice = alice_fixture(UID)
 
 
 def open_all(session, path):

@@ -8,16 +8,12 @@ import pytest
 
 from attack_tools import processes_of_user
 from private_host import run, wait_until
-from transfer_tools import assert_sound, between, closed, final, logged_in, make_user, put_bytes, said
+from transfer_tools import alice_fixture, assert_sound, between, closed, final, logged_in, make_user, put_bytes, said
 
 UID = 5771
 
 
-@pytest.fixture
-def alice(host):
-    user = make_user(host, "alice", UID)
-    yield user
-    assert run("find", user.home, "-mindepth", "1", "-delete").ok
+alice = alice_fixture(UID)
 
 
 def the_one(events, operation):

@@ -5,8 +5,8 @@ import paramiko
 import pytest
 
 from private_host import run, wait_until
-from transfer_tools import (assert_sound, between, by_session, closed, connect, logged_in, make_user, on_host, outline,
-                            put_bytes, said, small_files)
+from transfer_tools import (alice_fixture, assert_sound, between, by_session, closed, connect, logged_in, make_user,
+                            on_host, outline, put_bytes, said, small_files)
 
 UID = 5711
 BERTH_CONFIG = ["Bucket elsewhere /srv/elsewhere", "PathShowsAll yes"]
@@ -20,11 +20,7 @@ def level(request, fresh_host):
     fresh_host.sshd_config("")
 
 
-@pytest.fixture
-def alice(host):
-    user = make_user(host, "alice", UID)
-    yield user
-    assert run("find", user.home, "-mindepth", "1", "-delete").ok
+alice = alice_fixture(UID)
 
 
 def attempt(call, *arguments):

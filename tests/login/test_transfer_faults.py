@@ -8,20 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from private_host import SESSIONS_DIR, TRANSFER_LOG, process_name, run, wait_until
-from transfer_tools import (Uploads, assert_each_once, assert_sound, between, by_session, closed, fill_disk, helpers,
-                            log_on_small_disk, logged_in, make_user, put_bytes, said, stop, unwritable_log)
+from private_host import SESSIONS_DIR, TRANSFER_LOG, process_name, wait_until
+from transfer_tools import (Uploads, alice_fixture, assert_each_once, assert_sound, between, by_session, closed,
+                            fill_disk, helpers, log_on_small_disk, logged_in, put_bytes, said, stop, unwritable_log)
 
 UID = 5751
 HELPER = Path("/usr/libexec/berth/berth-session")
 NO_HANG = 1.0  # seconds that an operation may take at most, whatever happens
 
 
-@pytest.fixture
-def alice(host):
-    user = make_user(host, "alice", UID)
-    yield user
-    assert run("find", user.home, "-mindepth", "1", "-delete").ok
+alice = alice_fixture(UID)
 
 
 def assert_nothing_lost(host, session, uploads):
@@ -102,7 +98,8 @@ def test_a_helper_that_is_killed(host, alice):
             assert session.sftp.listdir("/")
     assert_nothing_lost(host, other, others)
     lines = host.wait_log("transfer log not whole")
-    assert len(lines) == 1 and "user=alice session=%s reason=\"berth-session ended before the session did\"" % session.id in lines[0], lines
+    said_of = "user=alice session=%s reason=\"berth-session ended before the session did\"" % session.id
+    assert len(lines) == 1 and said_of in lines[0], lines
     lost = host.events(session=session.id)
     assert [event["sequence"] for event in lost] == list(range(1, len(lost) + 1))
     assert {said(event, "path", "bytes", "status") for event in lost if event["operation"] == "put"} <= {

@@ -2,10 +2,7 @@
 import os
 import subprocess
 
-import pytest
-
-from private_host import run
-from transfer_tools import assert_sound, by_session, closed, make_user, small_files
+from transfer_tools import alice_fixture, assert_sound, by_session, closed, small_files
 
 UID = 5721
 FILES = 10_000
@@ -13,11 +10,7 @@ PARALLEL, EACH = 6, 800
 LARGE = 2 * 1024**3
 
 
-@pytest.fixture
-def alice(host):
-    user = make_user(host, "alice", UID)
-    yield user
-    assert run("find", user.home, "-mindepth", "1", "-delete").ok
+alice = alice_fixture(UID)
 
 
 def test_every_small_file_has_its_event(host, alice, tmp_path):

@@ -10,9 +10,9 @@ import paramiko
 import pytest
 
 from attack_tools import inject, processes_of_user, status_of, user_of
-from private_host import SESSIONS_DIR, run, wait_until
-from transfer_tools import (Uploads, assert_each_once, assert_sound, closed, fill_disk, helpers, line_descriptor,
-                            log_on_small_disk, logged_in, make_user, put_bytes, stop, unwritable_log)
+from private_host import SESSIONS_DIR, wait_until
+from transfer_tools import (Uploads, alice_fixture, assert_each_once, assert_sound, closed, fill_disk, helpers,
+                            line_descriptor, log_on_small_disk, logged_in, put_bytes, stop, unwritable_log)
 
 UID = 5761
 GRACE = 2
@@ -23,11 +23,7 @@ HEEDS = 3  # seconds that a monitor has to end a session
 HELPER = Path("/usr/libexec/berth/berth-session")
 
 
-@pytest.fixture
-def alice(host):
-    user = make_user(host, "alice", UID)
-    yield user
-    assert run("find", user.home, "-mindepth", "1", "-delete").ok
+alice = alice_fixture(UID)
 
 
 @contextlib.contextmanager

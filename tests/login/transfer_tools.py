@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import paramiko
+import pytest
 
 from private_host import TRANSFER_LOG, load_key, process_ids, process_name, run, wait_until
 
@@ -43,6 +44,16 @@ def make_user(host, name, uid, mappings=None, **options):
             mappings = [("/", "/bucket/%s" % name)]
         host.create_user(name, uid, mappings=mappings, keys=[key], **options)
     return User(name, uid, key, home)
+
+
+def alice_fixture(uid):
+    """A module's fixture `alice`: a user of this uid, whose home is emptied after each test."""
+    @pytest.fixture
+    def alice(host):
+        user = make_user(host, "alice", uid)
+        yield user
+        assert run("find", user.home, "-mindepth", "1", "-delete").ok
+    return alice
 
 
 # -- live sessions --------------------------------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ static void
 test_mark(void **state)
 {
 	struct event event = new_event(EVENT_PUT);
-	char id[EVENT_SESSION_ID_LENGTH + 1];
+	char id[SESSION_ID_LENGTH + 1];
 	uint64_t sequence;
 	size_t length;
 

@@ -1,5 +1,5 @@
 /*
- * Which names a Berth user may have at all.
+ * Which names a Berth user may have at all, and what a session is called.
  */
 #include <string.h>
 
@@ -25,4 +25,10 @@ user_name_valid(const char *name)
 		if (!name_character(name[i]) && name[i] != '-' && name[i] != '.' && name[i] != '@')
 			return false;
 	return strcmp(name, "root") != 0;
+}
+
+bool
+session_id_valid(const char *id)
+{
+	return strlen(id) == SESSION_ID_LENGTH && strspn(id, "0123456789abcdef") == SESSION_ID_LENGTH;
 }
