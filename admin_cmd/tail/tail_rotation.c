@@ -177,22 +177,36 @@ next_of(const struct files *files, const struct stat *status, struct tail_gap *g
 	return NULL;
 }
 
-/* The inode of the file after fd's, as its name says now: 1 with *name, 0 when there is none, -1 with errno. */
+/* The inode of the file after fd's, as its name says now: 1 with *name, 0 when there is none, -1 with errno. *status is fd's. */
 static int
-find_next(DIR *directory, const char *base, int fd, struct file *next, struct tail_gap *gap)
+look_for_next(DIR *directory, const char *base, int fd, struct stat *status, struct file *next, struct tail_gap *gap)
 {
 	const struct file *found = NULL;
 	struct files files;
-	struct stat status;
 	int result = -1;
 
-	if (list_files(directory, base, &files) == 0 && fstat(fd, &status) == 0) {
-		found = next_of(&files, &status, gap);
+	if (list_files(directory, base, &files) == 0 && fstat(fd, status) == 0) {
+		found = next_of(&files, status, gap);
 		result = found == NULL ? 0 : 1;
 	}
 	if (found != NULL)
 		*next = *found;
 	free(files.list);
+	return result;
+}
+
+/* find_next: a listing can miss a name that moves meanwhile: a file that still has one isn't given up at once. */
+static int
+find_next(DIR *directory, const char *base, int fd, struct file *next, struct tail_gap *gap)
+{
+	struct stat status;
+	int result = -1;
+
+	for (int i = 0; i < TRIES; i++) {
+		result = look_for_next(directory, base, fd, &status, next, gap);
+		if (result == -1 || !gap->lost || status.st_nlink == 0)
+			break;
+	}
 	return result;
 }
 
