@@ -14,7 +14,7 @@
 #include "session_helper/sshd_line.h"
 #include "session_helper/tracker.h"
 
-/* A busy session's lines are read together, a few hundred times a second at most: their socket holds some hundred, and each
+/* A busy session's lines are read together, a few hundred times a second at most: their socket holds some thousand, and each
  * wake-up costs more than what it reads. */
 #define REST_MS 5
 /* Unless there were so many that the socket could have got full. */

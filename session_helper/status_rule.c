@@ -7,7 +7,7 @@
  *
  * 1. A status belongs to the process's last line, or to a request that left none; never to an earlier line.
  * 2. At LogLevel VERBOSE requests such as stat have lines, and nearly every status has its request before it. A process that
- *    has logged such a line ("received client version" is its second) is exact: rules 3 and 4 don't apply.
+ *    has logged such a line ("received client version" is its second) is exact: rule 4 doesn't apply.
  * 3. What follows a close can only be close(2)'s "Failure"; anything else is another request's.
  * 4. "No such file", "Permission denied" and "Bad message" are what a stat fails with. They are taken for the last line's
  *    request if they come within ANSWER_MICROSECONDS: sftp-server then had the time of one system call, and the client
