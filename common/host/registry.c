@@ -26,21 +26,11 @@
 #define SESSION_FORMAT \
 	"user=%s\nserver=%s\nclient=%s\nport=%u\nfingerprint=%s\nuid=%u\nsince=%lld\nmonitor=%d\nstarted=%llu\n"
 
-/* text_valid: one word of visible ASCII, so that it can neither break a line of the file nor of a terminal. */
-static bool
-text_valid(const char *text)
-{
-	for (; *text != '\0'; text++)
-		if (*text <= ' ' || *text > '~')
-			return false;
-	return true;
-}
-
 static bool
 session_valid(const struct live_session *session)
 {
-	return user_name_valid(session->user) && text_valid(session->server_id) && session->client[0] != '\0' &&
-	    text_valid(session->client) && text_valid(session->fingerprint) && session->client_port <= 65535 &&
+	return user_name_valid(session->user) && text_visible(session->server_id) && session->client[0] != '\0' &&
+	    text_visible(session->client) && text_visible(session->fingerprint) && session->client_port <= 65535 &&
 	    session->monitor > 1;
 }
 

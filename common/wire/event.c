@@ -141,12 +141,7 @@ event_put_session(struct wire_out *out, const struct event_session *session)
 static bool
 is_word(const char *text)
 {
-	if (*text == '\0')
-		return false;
-	for (; *text != '\0'; text++)
-		if (*text <= ' ' || *text > '~')
-			return false;
-	return true;
+	return *text != '\0' && text_visible(text);
 }
 
 bool

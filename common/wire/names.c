@@ -28,6 +28,15 @@ user_name_valid(const char *name)
 }
 
 bool
+text_visible(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text <= ' ' || *text > '~')
+			return false;
+	return true;
+}
+
+bool
 session_id_valid(const char *id)
 {
 	return strlen(id) == SESSION_ID_LENGTH && strspn(id, "0123456789abcdef") == SESSION_ID_LENGTH;

@@ -79,6 +79,9 @@ int agent_ask_alloc(enum wire_verb verb, const struct wire_out *request, uint8_t
 /* user_name_valid: the shape of UserName, plus Berth's own rules: no leading '-', '.' or '@', and not "root". */
 bool user_name_valid(const char *name);
 
+/* text_visible: nothing but visible ASCII, so that it breaks neither a line of a file nor of a terminal; "" is that too. */
+bool text_visible(const char *text);
+
 /* session_id_valid: SESSION_ID_LENGTH lower-case hexadecimal digits. */
 bool session_id_valid(const char *id);
 
