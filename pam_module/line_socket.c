@@ -3,7 +3,6 @@
  * that, and may use whatever is async-signal-safe.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>

@@ -25,7 +25,7 @@
 struct view {
 	struct target_finder finder;
 	char *progress, *reason;
-	bool lands;    /* the landing directory is there */
+	bool lands;    /* the landing directory is there, as far as is known */
 	int root;      /* the mount that becomes the session's root */
 	int processes; /* /proc/self/fd of the host, to count what is left open */
 	int parent;    /* the directory in the sealed root that the last entry went into, and its path */
@@ -230,7 +230,6 @@ make_landing(struct view *view, const struct session *session)
 	char landing[PATH_BYTES_MAX + 1], ignored[REASON_MAX];
 	int fd;
 
-	view->lands = true;
 	if (!session_landing_target(session, landing))
 		return;
 	snprintf(view->progress, REASON_MAX, "target %.300s did not answer", landing);
@@ -315,7 +314,6 @@ build_path(struct view *view, const struct config *config, const struct session 
 
 	if (make_sealed_root(view) != 0)
 		return -1;
-	view->lands = true;
 	if (session_shows_all(session)) /* session_judge() has seen to it that this is allowed */
 		return add_all_buckets(view, config) == 0 ? seal_root(view) : -1;
 	snprintf(view->progress, REASON_MAX, "target %.300s did not answer", session->landing);
@@ -397,7 +395,9 @@ build_and_enter(struct view *view, const struct config *config, const struct ses
 int
 view_enter(const struct config *config, const struct session *session, bool *lands, char *progress, char *reason)
 {
-	struct view view = { .progress = progress, .reason = reason, .root = -1, .processes = -1, .parent = -1 };
+	struct view view = {
+		.progress = progress, .reason = reason, .lands = true, .root = -1, .processes = -1, .parent = -1,
+	};
 	struct sigaction deadly = { .sa_handler = SIG_DFL }, action;
 	sigset_t alarm_only, mask;
 	mode_t creation_mask;
