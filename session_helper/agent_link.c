@@ -204,8 +204,10 @@ agent_link_run(struct agent_link *link, short ready, int64_t now)
 		alive = send_request(link);
 	if (alive && (ready & (POLLIN | POLLHUP | POLLERR)) != 0)
 		alive = receive(link);
-	if (alive && link->state == AGENT_ACCEPTS && !link->blocked)
-		alive = send_events(link);
+	if (alive && link->state == AGENT_ACCEPTS && !link->blocked && !send_events(link)) {
+		receive(link); /* what it acknowledged before it went needn't be sent again */
+		alive = false;
+	}
 	if (!alive)
 		disconnect(link, now);
 }

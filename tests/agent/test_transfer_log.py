@@ -1,6 +1,5 @@
 """The transfer log: who may write it, what its lines are, and that each event is in it once whatever happens."""
 import codecs
-import concurrent.futures
 import ctypes
 import grp
 import gzip
@@ -309,34 +308,30 @@ def test_stop_writes_and_acknowledges_what_has_arrived(agent):
 
 
 def test_killed_in_mid_stream_each_event_once_and_in_order(agent):
-    """Helpers that send again, from behind what was acknowledged, to one agent after the other."""
-    ids, count = [h.new_id() for _ in range(4)], 4000
-    sent = dict.fromkeys(ids, 0)
-
-    def stream(session):
-        """To the agent's end, or the last event's acknowledgement."""
-        try:
-            helper = Helper(session)
-            sent[session] = max(sent[session], helper.last)
-            for n in range(sent[session] + 1, count + 1, 50):
-                helper.mkdirs(n, min(n + 49, count))
-            helper.wait(count)
-            sent[session] = count
-        except (OSError, struct.error):
-            pass
-
-    with concurrent.futures.ThreadPoolExecutor(len(ids)) as pool:
-        while min(sent.values()) < count:
-            streams = [pool.submit(stream, session) for session in ids]
-            if agent.agent is not None and len(agent.agents) < 8:
-                before = os.path.getsize(TRANSFERS)
-                wait_until(lambda: os.path.getsize(TRANSFERS) > before + 200000 or all(s.done() for s in streams))
-                agent.agent.stop(signal.SIGKILL)
-                [each.result() for each in streams]
-                agent.agent = agent.start()
-            else:
-                [each.result() for each in streams]
-    assert len(agent.agents) > 3
+    """Helpers that have read no acknowledgement send again, to one agent after the other; what each agent has written is less
+    than what the next one looks through."""
+    ids, count, lives, in_a_life = [h.new_id() for _ in range(4)], 4000, 8, 500
+    written = dict.fromkeys(ids, 0)
+    while min(written.values()) < count:
+        last = len(agent.agents) == lives
+        helpers, before = [Helper(session) for session in ids], os.path.getsize(TRANSFERS)
+        for helper in helpers:
+            written[helper.session] = max(written[helper.session], helper.last)
+        for offset in range(1, count if last else in_a_life, 50):
+            for helper in helpers:
+                first = written[helper.session] + offset
+                helper.mkdirs(first, min(first + 49, count))
+        if last:
+            for helper in helpers:
+                helper.wait(count)
+                written[helper.session] = count
+        else:
+            wait_until(lambda size=before: os.path.getsize(TRANSFERS) > size + 100000)
+            agent.agent.stop(signal.SIGKILL)
+            agent.agent = agent.start()
+        for helper in helpers:
+            helper.close()
+    assert len(agent.agents) == lives
     for session in ids:
         assert sequences(session) == list(range(1, count + 1))
 
