@@ -32,6 +32,7 @@ LDFLAGS += -Wl,-z,relro,-z,now
 THIN_C   := $(wildcard common/wire/*.c common/host/*.c)
 HEAVY_C  := $(wildcard common/model/*.c common/store/*.c common/store/*/*.c)
 AGENT_C  := $(wildcard agent/*.c)
+API_C    := $(wildcard api_server/*.c)
 ADMIN_C  := $(wildcard admin_cmd/*.c admin_cmd/*/*.c)
 NSS_C    := $(wildcard nss_module/*.c)
 PAM_C    := $(wildcard pam_module/*.c)
@@ -41,10 +42,11 @@ UNIT_C   := $(wildcard tests/unit/test_*.c)
 LOGIN_C  := $(wildcard tests/login/*.c)
 STORE_C  := $(wildcard tests/store/*.c)
 BENCH_C  := $(wildcard tests/bench/*.c)
-ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(SESSION_C) $(UNIT_C) $(LOGIN_C) \
+ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(API_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(SESSION_C) $(UNIT_C) $(LOGIN_C) \
     $(STORE_C) $(BENCH_C)
 
 HEAVY_LIBS := -lsqlite3 -lcjson -lssh -lcrypto
+API_LIBS   := -lmicrohttpd -lgnutls -lpthread
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
@@ -95,10 +97,10 @@ $(ADMIN): $(call obj,$(ADMIN_C)) $(B)/libheavy.a $(B)/libthin.a
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS)
 
 # Unit tests reach internal functions by linking the objects themselves.
-UNIT_OBJ := $(call obj,$(filter-out %/main.c,$(AGENT_C) $(ADMIN_C) $(SESSION_C)) $(NSS_C) $(PAM_C))
+UNIT_OBJ := $(call obj,$(filter-out %/main.c,$(AGENT_C) $(API_C) $(ADMIN_C) $(SESSION_C)) $(NSS_C) $(PAM_C))
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_OBJ) $(B)/libheavy.a $(B)/libthin.a
 	@mkdir -p $(@D)
-	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) -levent_core -lpam -lcmocka -lpthread
+	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(API_LIBS) -levent_core -lpam -lcmocka
 
 $(B)/tests/%: $(B)/obj/tests/login/%.o $(B)/libthin.a
 	@mkdir -p $(@D)

@@ -9,7 +9,6 @@
  *   local_accounts.c  the host's own names and ids, which no record may have
  *   clashes.c         records that they keep from being served, logged at start and reload
  *   store_handle.c    the store, opened again when it must be
- *   log.c             one line an event
  *
  * One thread, one event loop. Nothing in it waits but the store's own reads from disk. The transfer log has a second thread,
  * which may wait for the disk as long as it must:
@@ -18,7 +17,6 @@
  *   transfer_helpers.c   the connections of sessions' helpers, in turn
  *   transfer_sessions.c  up to which event each session is written down
  *   transfer_writer.c    lines on their way to the file, tried again while it can't be written
- *   transfer_file.c      the file itself: opened, mended, appended to
  *   event_json.c         an event as a line
  *   journal.c            an event as the journal's entry
  */

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "agent/clashes.h"
-#include "agent/log.h"
+#include "common/host/daemon_log.h"
 #include "common/host/passwd_file.h"
 #include "common/host/paths.h"
 #include "common/wire/wire.h"
@@ -22,11 +22,11 @@ report_one(void *context, const char *name, size_t length, uint32_t uid)
 	if (length <= USER_NAME_MAX)
 		memcpy(account, name, length);
 	if (user_name_valid(account) && store_find_by_name(store, server, account, &login, &error) == 1)
-		agent_log(LOG_WARNING, "record not served: user=%s server=%s reason=\"/etc/passwd has an account of this name\"",
+		daemon_log(LOG_WARNING, "record not served: user=%s server=%s reason=\"/etc/passwd has an account of this name\"",
 		    account, server);
 	if (id_allowed(uid, ID_FLOOR) && !config_shares_uid(&agent->config, uid) &&
 	    store_find_by_uid(store, server, uid, &login, &error) == 1 && strcmp(login.user_name, account) != 0)
-		agent_log(LOG_WARNING, "record not served: user=%s server=%s reason=\"/etc/passwd has an account with uid %u, "
+		daemon_log(LOG_WARNING, "record not served: user=%s server=%s reason=\"/etc/passwd has an account with uid %u, "
 		    "%.100s; ShareUid would allow it\"", login.user_name, server, uid, account);
 	return true;
 }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "agent/journal.h"
-#include "agent/log.h"
+#include "common/host/daemon_log.h"
 #include "common/host/log_socket.h"
 #include "common/model/text.h"
 #include "common/wire/deadline.h"
@@ -197,7 +197,7 @@ journal_send(struct journal *journal, const struct event_session *session, const
 	put_fields(&entry, session, event);
 	if (entry.overflow || !send_entry(journal, &entry))
 		journal->lost++;
-	if (journal->lost > 0 && agent_log_limited("journal", LOG_WARNING,
+	if (journal->lost > 0 && daemon_log_limited("journal", LOG_WARNING,
 	    "the journal had no room for transfers, which are in the log's file: left_out=%" PRIu64, journal->lost))
 		journal->lost = 0;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "agent/judge.h"
-#include "agent/log.h"
+#include "common/host/daemon_log.h"
 #include "common/host/paths.h"
 #include "common/wire/wire.h"
 
@@ -23,7 +23,7 @@ judge_refuse(struct judge *judge, const char *user, const char *format, ...)
 	if (judge->asker_logs)
 		return WIRE_REFUSED;
 	snprintf(topic, sizeof(topic), "refused %s", user);
-	agent_log_limited(topic, LOG_WARNING, "record not served: user=%s server=%s reason=\"%s\"", user,
+	daemon_log_limited(topic, LOG_WARNING, "record not served: user=%s server=%s reason=\"%s\"", user,
 	    judge->agent->config.server_id, judge->reason);
 	return WIRE_REFUSED;
 }
@@ -31,7 +31,7 @@ judge_refuse(struct judge *judge, const char *user, const char *format, ...)
 enum wire_status
 judge_accounts_failed(const char *file)
 {
-	agent_log_limited(file, LOG_ERR,
+	daemon_log_limited(file, LOG_ERR,
 	    "local accounts can't be read, lookups are answered UNAVAILABLE: file=%s reason=\"%s\"", file, strerror(errno));
 	return WIRE_UNAVAILABLE;
 }

@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 #include <unistd.h>
 
 #include "agent/listener.h"
-#include "agent/log.h"
+#include "common/host/daemon_log.h"
 #include "common/host/paths.h"
 
 #define SYSTEMD_FIRST_FD 3
@@ -28,7 +27,7 @@ static const struct sockaddr_un socket_address = { .sun_family = AF_UNIX, .sun_p
 static int
 fail(const char *what, const char *path)
 {
-	agent_log(LOG_ERR, "%s: path=%s reason=\"%s\"", what, path, strerror(errno));
+	daemon_log(LOG_ERR, "%s: path=%s reason=\"%s\"", what, path, strerror(errno));
 	return -1;
 }
 
@@ -52,13 +51,13 @@ check_passed(int fd)
 
 	if (socket_option(fd, SO_DOMAIN) != AF_UNIX || socket_option(fd, SO_TYPE) != SOCK_STREAM ||
 	    socket_option(fd, SO_ACCEPTCONN) != 1) {
-		agent_log(LOG_ERR, "LISTEN_FDS: descriptor %d is not a listening Unix stream socket", fd);
+		daemon_log(LOG_ERR, "LISTEN_FDS: descriptor %d is not a listening Unix stream socket", fd);
 		return -1;
 	}
 	if (getsockname(fd, (struct sockaddr *)&bound, &length) != 0)
 		return fail("LISTEN_FDS: getsockname", BERTH_SOCKET);
 	if (strncmp(bound.sun_path, BERTH_SOCKET, sizeof(bound.sun_path)) != 0) {
-		agent_log(LOG_ERR, "LISTEN_FDS: the socket is not at %s, where clients look", BERTH_SOCKET);
+		daemon_log(LOG_ERR, "LISTEN_FDS: the socket is not at %s, where clients look", BERTH_SOCKET);
 		return -1;
 	}
 	return 0;
@@ -70,7 +69,7 @@ take_passed(const char *count)
 	int fd = SYSTEMD_FIRST_FD, flags;
 
 	if (strcmp(count, "1") != 0) {
-		agent_log(LOG_ERR, "LISTEN_FDS: one socket is expected, not %s", count);
+		daemon_log(LOG_ERR, "LISTEN_FDS: one socket is expected, not %s", count);
 		return -1;
 	}
 	if (check_passed(fd) != 0)
@@ -98,7 +97,7 @@ make_directory(void)
 	if (lstat(path, &status) != 0)
 		return fail("lstat", path);
 	if (!S_ISDIR(status.st_mode) || status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-		agent_log(LOG_ERR, "the socket's directory must be root's, and nobody else may write it: path=%s", path);
+		daemon_log(LOG_ERR, "the socket's directory must be root's, and nobody else may write it: path=%s", path);
 		return -1;
 	}
 	return 0;
@@ -145,7 +144,7 @@ replace_socket(void)
 	int served = is_served(), fd;
 
 	if (served > 0)
-		agent_log(LOG_ERR, "another agent serves already: socket=%s", BERTH_SOCKET);
+		daemon_log(LOG_ERR, "another agent serves already: socket=%s", BERTH_SOCKET);
 	if (served != 0)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -163,7 +162,7 @@ make_socket(void)
 	int lock, fd = -1;
 
 	if (geteuid() != 0) {
-		agent_log(LOG_ERR, "start as root, or with a socket from systemd: "
+		daemon_log(LOG_ERR, "start as root, or with a socket from systemd: "
 		    "clients believe only a socket that root made");
 		return -1;
 	}
@@ -193,27 +192,4 @@ listener_open(void)
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
 	return fd;
-}
-
-void
-listener_notify_ready(void)
-{
-	static const char ready[] = "READY=1";
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t length = path != NULL ? strlen(path) : 0;
-	int fd;
-
-	if (length == 0 || length >= sizeof(address.sun_path) || (path[0] != '/' && path[0] != '@'))
-		return;
-	memcpy(address.sun_path, path, length);
-	if (path[0] == '@')
-		address.sun_path[0] = '\0'; /* an abstract socket */
-	unsetenv("NOTIFY_SOCKET");
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || sendto(fd, ready, strlen(ready), MSG_NOSIGNAL, (struct sockaddr *)&address,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
-		agent_log(LOG_WARNING, "systemd could not be told that the agent is ready: reason=\"%s\"", strerror(errno));
-	if (fd >= 0)
-		close(fd);
 }

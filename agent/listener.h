@@ -12,7 +12,4 @@
  */
 int listener_open(void);
 
-/* listener_notify_ready: tells systemd (NOTIFY_SOCKET) that the agent serves. Nothing to do without it. */
-void listener_notify_ready(void);
-
 #endif

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "agent/judge.h"
-#include "agent/log.h"
 #include "agent/lookup.h"
+#include "common/host/daemon_log.h"
 #include "common/host/paths.h"
 #include "common/model/keys.h"
 #include "common/wire/wire.h"
@@ -404,7 +404,7 @@ lookup_may_ask(struct agent *agent, uid_t peer, uint16_t verb)
 
 	if (status == WIRE_DENIED) {
 		snprintf(topic, sizeof(topic), "denied %u", peer);
-		agent_log_limited(topic, LOG_WARNING, "request denied: peer_uid=%u reason=\"%s\"", peer, verbs[verb].denied);
+		daemon_log_limited(topic, LOG_WARNING, "request denied: peer_uid=%u reason=\"%s\"", peer, verbs[verb].denied);
 	}
 	return status;
 }
@@ -441,7 +441,7 @@ complete(struct lookup *lookup, enum wire_status status)
 	uint8_t *data;
 
 	if (status == WIRE_OK && lookup->out.overflow) {
-		agent_log_limited("overflow", LOG_ERR, "an answer is longer than the protocol allows");
+		daemon_log_limited("overflow", LOG_ERR, "an answer is longer than the protocol allows");
 		status = WIRE_UNAVAILABLE;
 	}
 	if (status != WIRE_OK) {

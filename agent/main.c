@@ -2,15 +2,11 @@
  * berthd: answers who Berth's users are, from the store, as an unprivileged user. Always in the foreground.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <nss.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -18,10 +14,11 @@
 #include "agent/agent.h"
 #include "agent/clashes.h"
 #include "agent/listener.h"
-#include "agent/log.h"
 #include "agent/server.h"
-#include "agent/transfer_file.h"
+#include "common/host/daemon.h"
+#include "common/host/daemon_log.h"
 #include "common/host/identity.h"
+#include "common/host/line_file.h"
 #include "common/host/paths.h"
 
 #define STOP_SECONDS 2 /* for open connections after SIGTERM */
@@ -80,7 +77,7 @@ static void
 log_fault(void *context, const char *fault)
 {
 	(void)context;
-	agent_log(LOG_ERR, "%s", fault);
+	daemon_log(LOG_ERR, "%s", fault);
 }
 
 static void
@@ -146,7 +143,7 @@ static void
 test_transfer_log(const struct agent *agent, int *faults)
 {
 	const struct config *config = &agent->config;
-	const char *problem = config->transfer_log != TRANSFER_LOG_OFF ? transfer_file_test(config->transfer_log_file) : NULL;
+	const char *problem = config->transfer_log != TRANSFER_LOG_OFF ? line_file_test(config->transfer_log_file) : NULL;
 
 	if (problem == NULL)
 		return;
@@ -177,46 +174,6 @@ test_configuration(struct agent *agent)
 	return faults > 0 ? 1 : 0;
 }
 
-/* raise_limits: as many descriptors as the host gives; no core files of a process that other processes trust. */
-static void
-raise_limits(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-			agent_log(LOG_WARNING, "the limit of open files stays as it is: reason=\"%s\"", strerror(errno));
-	}
-	limit.rlim_cur = limit.rlim_max = 0;
-	if (setrlimit(RLIMIT_CORE, &limit) != 0)
-		agent_log(LOG_WARNING, "core files stay possible: reason=\"%s\"", strerror(errno));
-}
-
-/* prepare_process: before the first descriptor is opened and the first account looked up. */
-static int
-prepare_process(void)
-{
-	static const char *const databases[] = { "passwd", "group", "initgroups" };
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	int fd;
-
-	/* Whatever a library may look up: never through our own module, which would wait for this very process. */
-	for (size_t i = 0; i < sizeof(databases) / sizeof(databases[0]); i++) {
-		if (__nss_configure_lookup(databases[i], "files") != 0)
-			return -1;
-	}
-	umask(077);
-	do {
-		/* The standard descriptors, should one be closed, don't become a socket that stderr's text goes to. */
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		return -1;
-	close(fd);
-	return sigaction(SIGPIPE, &ignore, NULL);
-}
-
 static void
 on_all_answered(void *context)
 {
@@ -232,7 +189,7 @@ on_stop(evutil_socket_t signal_number, short what, void *context)
 	struct timeval limit = { .tv_sec = STOP_SECONDS };
 
 	(void)what;
-	agent_log(LOG_INFO, "stopping: signal=%s", signal_number == SIGTERM ? "TERM" : "INT");
+	daemon_log(LOG_INFO, "stopping: signal=%s", signal_number == SIGTERM ? "TERM" : "INT");
 	if (event_base_loopexit(program->base, &limit) != 0)
 		event_base_loopbreak(program->base);
 	server_stop(program->server, on_all_answered, program);
@@ -245,15 +202,15 @@ reload_configuration(struct agent *agent)
 	struct config fresh;
 
 	if (config_load(&fresh, agent->config_file, log_fault, NULL) != 0) {
-		agent_log(LOG_ERR, "configuration not reloaded, the old one stays: file=%s", agent->config_file);
+		daemon_log(LOG_ERR, "configuration not reloaded, the old one stays: file=%s", agent->config_file);
 		config_free(&fresh);
 		return false;
 	}
 	if (strcmp(fresh.user, agent->config.user) != 0)
-		agent_log(LOG_WARNING, "User changes only when berthd is started anew: user=%s", agent->config.user);
+		daemon_log(LOG_WARNING, "User changes only when berthd is started anew: user=%s", agent->config.user);
 	config_free(&agent->config);
 	agent->config = fresh;
-	agent_log(LOG_INFO, "configuration reloaded: file=%s", agent->config_file);
+	daemon_log(LOG_INFO, "configuration reloaded: file=%s", agent->config_file);
 	return true;
 }
 
@@ -339,12 +296,12 @@ start(struct program *program)
 
 	if (config_load(&agent->config, agent->config_file, log_fault, NULL) != 0)
 		return -1;
-	raise_limits();
+	daemon_raise_limits();
 	listener = listener_open();
 	if (listener < 0)
 		return -1;
 	if (identity_become(agent->config.user) != 0) {
-		agent_log(LOG_ERR, "can't become the User of the configuration: user=%s reason=\"%s\"", agent->config.user,
+		daemon_log(LOG_ERR, "can't become the User of the configuration: user=%s reason=\"%s\"", agent->config.user,
 		    strerror(errno));
 		close(listener);
 		return -1;
@@ -353,12 +310,12 @@ start(struct program *program)
 	agent->transfer_log = transfer_log_start(agent->config.transfer_log_file,
 	    agent->config.transfer_log != TRANSFER_LOG_OFF);
 	if (agent->transfer_log == NULL) {
-		agent_log(LOG_ERR, "no thread for the transfer log: reason=\"%s\"", strerror(errno));
+		daemon_log(LOG_ERR, "no thread for the transfer log: reason=\"%s\"", strerror(errno));
 		close(listener);
 		return -1;
 	}
 	if (make_loop(program, listener) != 0) {
-		agent_log(LOG_ERR, "no event loop: reason=\"%s\"", strerror(errno));
+		daemon_log(LOG_ERR, "no event loop: reason=\"%s\"", strerror(errno));
 		return -1;
 	}
 	return 0;
@@ -372,14 +329,14 @@ say_started(struct program *program)
 	const struct config *config = &agent->config;
 	uint32_t uid;
 
-	agent_log(LOG_INFO, "started version=%s server=%s store=%s user=%s", BERTH_VERSION,
+	daemon_log(LOG_INFO, "started version=%s server=%s store=%s user=%s", BERTH_VERSION,
 	    config->server_id != NULL ? config->server_id : "-", config->store, config->user);
 	if (local_accounts_uid(&agent->accounts, config->keys_user, &uid) <= 0)
-		agent_log(LOG_WARNING, "KeysUser has no account, so nobody but root gets keys: keys_user=%s",
+		daemon_log(LOG_WARNING, "KeysUser has no account, so nobody but root gets keys: keys_user=%s",
 		    config->keys_user);
 	if (config->transfer_log != TRANSFER_LOG_OFF &&
 	    local_accounts_uid(&agent->accounts, config->session_user, &uid) <= 0)
-		agent_log(LOG_WARNING, "SessionUser has no account, so no session has a log: session_user=%s",
+		daemon_log(LOG_WARNING, "SessionUser has no account, so no session has a log: session_user=%s",
 		    config->session_user);
 	store_handle_get(&agent->store, config);
 	clashes_report(agent);
@@ -394,7 +351,7 @@ main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (prepare_process() != 0) {
+	if (daemon_prepare() != 0) {
 		fprintf(stderr, "berthd: %s\n", strerror(errno));
 		return 1;
 	}
@@ -405,16 +362,16 @@ main(int argc, char **argv)
 		return status;
 	}
 	/* Who starts it by hand reads on stderr why it doesn't. */
-	agent_log_open(!options.log_to_stderr, true);
+	daemon_log_open("berthd", !options.log_to_stderr, true);
 	if (start(&program) != 0) {
 		program_free(&program);
 		return 1;
 	}
-	agent_log_open(!options.log_to_stderr, options.log_to_stderr);
+	daemon_log_open("berthd", !options.log_to_stderr, options.log_to_stderr);
 	say_started(&program);
-	listener_notify_ready();
+	daemon_notify_ready();
 	status = event_base_dispatch(program.base) < 0 ? 1 : 0;
 	program_free(&program);
-	agent_log(LOG_INFO, "stopped");
+	daemon_log(LOG_INFO, "stopped");
 	return status;
 }

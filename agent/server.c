@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/log.h"
 #include "agent/lookup.h"
 #include "agent/server.h"
+#include "common/host/daemon_log.h"
 #include "common/wire/deadline.h"
 #include "common/wire/wire.h"
 
@@ -364,7 +364,7 @@ answer_accepted(struct server *server, int fd, uid_t uid, size_t received)
 {
 	if (has_room(server, uid))
 		return answer_request(server, fd, uid, server->request, received);
-	agent_log_limited("busy", LOG_WARNING, "too many connections wait: uid=%u of_uid_max=%d all=%zu all_max=%d", uid,
+	daemon_log_limited("busy", LOG_WARNING, "too many connections wait: uid=%u of_uid_max=%d all=%zu all_max=%d", uid,
 	    UID_CONNECTIONS_MAX, server->counted, SERVER_CONNECTIONS_MAX);
 	lookup_answer_status(&server->answer, WIRE_BUSY);
 	return OUTCOME_ANSWERED;
@@ -419,7 +419,7 @@ pause_accepting(struct server *server)
 {
 	struct timeval pause = { .tv_usec = EXHAUSTED_MS * 1000 };
 
-	agent_log_limited("accept", LOG_ERR, "connections can't be accepted: reason=\"%s\"", strerror(errno));
+	daemon_log_limited("accept", LOG_ERR, "connections can't be accepted: reason=\"%s\"", strerror(errno));
 	if (event_add(server->pausing, &pause) == 0)
 		event_del(server->accepting);
 }

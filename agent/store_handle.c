@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/log.h"
 #include "agent/store_handle.h"
+#include "common/host/daemon_log.h"
 
 #define RETRY_MS 1000
 #define LOOK_MS  1000 /* a stat(2) for every lookup would be felt */
@@ -28,7 +28,7 @@ say_reason(struct store_handle *handle, const char *reason)
 	if (strncmp(handle->reason, reason, sizeof(handle->reason) - 1) == 0)
 		return;
 	snprintf(handle->reason, sizeof(handle->reason), "%s", reason);
-	agent_log(LOG_ERR, "store can't be read, lookups are answered UNAVAILABLE: reason=\"%s\"", reason);
+	daemon_log(LOG_ERR, "store can't be read, lookups are answered UNAVAILABLE: reason=\"%s\"", reason);
 }
 
 /* say_open: also whether the server is there: without it the store has no users for us. */
@@ -40,11 +40,11 @@ say_open(struct store_handle *handle, const struct config *config)
 
 	handle->reason[0] = '\0';
 	if (store_describe_server(handle->store, config->server_id, &server, &error) != 0) {
-		agent_log(LOG_WARNING, "store opened, but not its server: store=%s server=%s reason=\"%s\"", config->store,
+		daemon_log(LOG_WARNING, "store opened, but not its server: store=%s server=%s reason=\"%s\"", config->store,
 		    config->server_id, error.message);
 		return;
 	}
-	agent_log(LOG_INFO, "store opened: store=%s server=%s state=%s", config->store, config->server_id,
+	daemon_log(LOG_INFO, "store opened: store=%s server=%s state=%s", config->store, config->server_id,
 	    server.online ? "ONLINE" : "OFFLINE");
 	record_free_server(&server);
 }
@@ -58,7 +58,7 @@ let_go_when_moved(struct store_handle *handle, const struct config *config, int6
 	handle->looked = now;
 	if (!store_moved(handle->store))
 		return;
-	agent_log(LOG_WARNING, "store was replaced or removed, and is opened anew: store=%s", config->store);
+	daemon_log(LOG_WARNING, "store was replaced or removed, and is opened anew: store=%s", config->store);
 	store_handle_close(handle);
 }
 
@@ -92,7 +92,7 @@ store_handle_failed(struct store_handle *handle, const struct api_error *error)
 {
 	/* One record that can't be read is that record's trouble: the store stays. */
 	if (error->code != API_UNAVAILABLE) {
-		agent_log_limited(error->message, LOG_ERR, "record can't be read: reason=\"%s\"", error->message);
+		daemon_log_limited(error->message, LOG_ERR, "record can't be read: reason=\"%s\"", error->message);
 		return;
 	}
 	say_reason(handle, error->message);

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "agent/event_json.h"
-#include "agent/log.h"
 #include "agent/transfer_helpers.h"
+#include "common/host/daemon_log.h"
 
 #define FRAME_HEADER sizeof(uint32_t)
 #define READY_MAX    64 /* connections a wake-up */
@@ -72,7 +72,7 @@ refuse(struct transfer_helpers *helpers, struct connection *connection, const ch
 	va_start(arguments, format);
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
-	agent_log_limited("transfer events", LOG_WARNING, "a session's helper was cut off: session=%s user=%s peer_pid=%ld "
+	daemon_log_limited("transfer events", LOG_WARNING, "a session's helper was cut off: session=%s user=%s peer_pid=%ld "
 	    "reason=\"%s\"", connection->identity.id, connection->identity.user, (long)connection->peer, reason);
 	connection_close(helpers, connection);
 }
@@ -143,7 +143,7 @@ take_event(struct transfer_helpers *helpers, struct connection *connection, cons
 	if (event.sequence <= session->last)
 		return true;
 	if (session->last != 0 && event.sequence != session->last + 1)
-		agent_log_limited("transfer gap", LOG_WARNING, "events are missing in the transfer log: session=%s user=%s "
+		daemon_log_limited("transfer gap", LOG_WARNING, "events are missing in the transfer log: session=%s user=%s "
 		    "from=%" PRIu64 " to=%" PRIu64, connection->identity.id, connection->identity.user, session->last + 1,
 		    event.sequence - 1);
 	to = transfer_writer_room(&helpers->writer, &room);
@@ -297,7 +297,7 @@ find_session(struct transfer_helpers *helpers, const struct event_session *ident
 		connection_close(helpers, holder);
 		return WIRE_OK;
 	}
-	agent_log_limited("transfer holder", LOG_WARNING, "a session's log is another process's: session=%s user=%s "
+	daemon_log_limited("transfer holder", LOG_WARNING, "a session's log is another process's: session=%s user=%s "
 	    "peer_pid=%ld holder_pid=%ld", identity->id, identity->user, (long)peer, (long)holder->peer);
 	return WIRE_UNAVAILABLE;
 }
@@ -337,11 +337,16 @@ transfer_helpers_close_all(struct transfer_helpers *helpers)
 }
 
 static void
-found_event(void *context, const char *id, uint64_t sequence)
+found_line(void *context, const char *line, size_t length)
 {
 	struct transfer_helpers *helpers = context;
-	struct transfer_session *session = transfer_sessions_get(&helpers->sessions, id);
+	char id[SESSION_ID_LENGTH + 1];
+	struct transfer_session *session;
+	uint64_t sequence;
 
+	if (!event_json_mark(line, length, id, &sequence))
+		return;
+	session = transfer_sessions_get(&helpers->sessions, id);
 	if (session != NULL && session->last < sequence)
 		session->last = sequence;
 }
@@ -355,7 +360,7 @@ transfer_helpers_init(struct transfer_helpers *helpers, char *path)
 	transfer_sessions_init(&helpers->sessions);
 	helpers->journal.fd = -1;
 	helpers->epoll = epoll_create1(EPOLL_CLOEXEC);
-	return transfer_writer_init(&helpers->writer, path, found_event, helpers) == 0 && helpers->epoll >= 0 ? 0 : -1;
+	return transfer_writer_init(&helpers->writer, path, found_line, helpers) == 0 && helpers->epoll >= 0 ? 0 : -1;
 }
 
 int

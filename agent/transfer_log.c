@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/log.h"
 #include "agent/transfer_helpers.h"
 #include "agent/transfer_log.h"
+#include "common/host/daemon_log.h"
 #include "common/wire/deadline.h"
 #include "common/wire/event.h"
 
@@ -63,7 +63,7 @@ take_over(struct transfer_log *log)
 	uint64_t count;
 
 	if (read(log->wake, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
-		agent_log_limited("wake", LOG_ERR, "the transfer log's eventfd: reason=\"%s\"", strerror(errno));
+		daemon_log_limited("wake", LOG_ERR, "the transfer log's eventfd: reason=\"%s\"", strerror(errno));
 	pthread_mutex_lock(&log->mutex);
 	STAILQ_CONCAT(&handed, &log->handed);
 	log->handed_count = 0;
@@ -137,7 +137,7 @@ wake_up(struct transfer_log *log)
 
 	/* It can't fail: the counter is far from full, and as long as it isn't 0 the thread wakes up. */
 	if (write(log->wake, &one, sizeof(one)) != (ssize_t)sizeof(one))
-		agent_log_limited("wake", LOG_ERR, "the transfer log can't be woken: reason=\"%s\"", strerror(errno));
+		daemon_log_limited("wake", LOG_ERR, "the transfer log can't be woken: reason=\"%s\"", strerror(errno));
 }
 
 static int
@@ -208,7 +208,7 @@ transfer_log_reopen(struct transfer_log *log, const char *file, bool wanted)
 	char *path = strdup(file);
 
 	if (path == NULL)
-		agent_log(LOG_ERR, "transfer log stays where it is: reason=\"%s\"", strerror(errno));
+		daemon_log(LOG_ERR, "transfer log stays where it is: reason=\"%s\"", strerror(errno));
 	pthread_mutex_lock(&log->mutex);
 	if (path != NULL) {
 		free(log->next_path);
@@ -256,7 +256,7 @@ transfer_log_adopt(struct transfer_log *log, int fd, const uint8_t *payload, siz
 	pthread_mutex_unlock(&log->mutex);
 	if (stuck) {
 		free(handed);
-		agent_log_limited("transfer stuck", LOG_ERR, "the transfer log takes no more sessions: connections=%zu max=%zu",
+		daemon_log_limited("transfer stuck", LOG_ERR, "the transfer log takes no more sessions: connections=%zu max=%zu",
 		    atomic_load(&log->helpers.connection_count), log->connections_max);
 		return WIRE_UNAVAILABLE;
 	}
@@ -281,5 +281,5 @@ transfer_log_stop(struct transfer_log *log)
 	if (pthread_clockjoin_np(log->thread, NULL, CLOCK_MONOTONIC, &limit) == 0)
 		log_free(log);
 	else
-		agent_log(LOG_ERR, "the disk doesn't let go of the transfer log: what helpers sent last, they keep");
+		daemon_log(LOG_ERR, "the disk doesn't let go of the transfer log: what helpers sent last, they keep");
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/log.h"
+#include "common/host/daemon_log.h"
 #include "common/wire/deadline.h"
 
 #define LOOK_MS 1000  /* a stat(2) for every write would be felt */
@@ -14,9 +14,9 @@
 #define SESSION_BYTES (64 * 1024)
 
 int
-transfer_writer_init(struct transfer_writer *writer, char *path, transfer_file_found *found, void *context)
+transfer_writer_init(struct transfer_writer *writer, char *path, line_file_found *found, void *context)
 {
-	*writer = (struct transfer_writer){ .path = path, .file = TRANSFER_FILE_CLOSED, .found = found, .context = context };
+	*writer = (struct transfer_writer){ .path = path, .file = LINE_FILE_CLOSED, .found = found, .context = context };
 	writer->batch = malloc(WRITER_BATCH);
 	return writer->batch != NULL ? 0 : -1;
 }
@@ -24,7 +24,7 @@ transfer_writer_init(struct transfer_writer *writer, char *path, transfer_file_f
 void
 transfer_writer_free(struct transfer_writer *writer)
 {
-	transfer_file_close(&writer->file);
+	line_file_close(&writer->file);
 	free(writer->batch);
 	free(writer->path);
 }
@@ -32,7 +32,7 @@ transfer_writer_free(struct transfer_writer *writer)
 void
 transfer_writer_reopen(struct transfer_writer *writer, char *path)
 {
-	transfer_file_close(&writer->file);
+	line_file_close(&writer->file);
 	transfer_writer_hurry(writer);
 	writer->said = 0; /* whoever asked for this waits to hear how it went */
 	if (path == NULL)
@@ -55,15 +55,15 @@ set_failed(struct transfer_writer *writer, const char *problem)
 		return;
 	writer->said = now;
 	writer->failure_said = true;
-	agent_log(LOG_ERR, "transfer log can't be written, and is tried again each second: file=%s seconds=%" PRId64 " reason=\"%s\"",
-	    writer->path, (now - writer->failed) / 1000, problem);
+	daemon_log(LOG_ERR, "transfer log can't be written, and is tried again each second: file=%s seconds=%" PRId64
+	    " reason=\"%s\"", writer->path, (now - writer->failed) / 1000, problem);
 }
 
 static void
 set_working(struct transfer_writer *writer)
 {
 	if (writer->failed != 0 && writer->failure_said)
-		agent_log(LOG_NOTICE, "transfer log is written again: file=%s after_seconds=%" PRId64, writer->path,
+		daemon_log(LOG_NOTICE, "transfer log is written again: file=%s after_seconds=%" PRId64, writer->path,
 		    (deadline_now() - writer->failed) / 1000);
 	writer->failed = 0;
 }
@@ -89,10 +89,10 @@ let_go_when_moved(struct transfer_writer *writer)
 	if (writer->file.fd < 0 || (writer->looked != 0 && now - writer->looked < LOOK_MS))
 		return;
 	writer->looked = now;
-	if (!transfer_file_moved(&writer->file, writer->path))
+	if (!line_file_moved(&writer->file, writer->path))
 		return;
-	agent_log(LOG_INFO, "transfer log was renamed or removed, and is opened anew: file=%s", writer->path);
-	transfer_file_close(&writer->file);
+	daemon_log(LOG_INFO, "transfer log was renamed or removed, and is opened anew: file=%s", writer->path);
+	line_file_close(&writer->file);
 }
 
 static bool
@@ -103,7 +103,7 @@ open_file(struct transfer_writer *writer)
 	let_go_when_moved(writer);
 	if (writer->file.fd >= 0)
 		return true;
-	problem = transfer_file_open(&writer->file, writer->path, writer->found, writer->context);
+	problem = line_file_open(&writer->file, writer->path, writer->found, writer->context);
 	if (problem == NULL)
 		return true;
 	set_failed(writer, problem);
@@ -125,9 +125,9 @@ transfer_writer_admits(struct transfer_writer *writer)
 {
 	if (!transfer_writer_ready(writer))
 		return false;
-	if (transfer_file_has_room(&writer->file, SESSION_BYTES))
+	if (line_file_has_room(&writer->file, SESSION_BYTES))
 		return true;
-	agent_log_limited("transfer log room", LOG_ERR, "transfer log has no room for a new session: file=%s reason=\"%s\"",
+	daemon_log_limited("transfer log room", LOG_ERR, "transfer log has no room for a new session: file=%s reason=\"%s\"",
 	    writer->path, strerror(errno));
 	return false;
 }
@@ -139,7 +139,7 @@ transfer_writer_flush(struct transfer_writer *writer)
 		return true;
 	if (!may_try(writer) || !open_file(writer))
 		return false;
-	writer->written += transfer_file_append(&writer->file, writer->batch + writer->written, writer->used - writer->written);
+	writer->written += line_file_append(&writer->file, writer->batch + writer->written, writer->used - writer->written);
 	if (writer->written < writer->used) {
 		set_failed(writer, strerror(errno));
 		return false;

@@ -11,16 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/transfer_file.h"
+#include "common/host/line_file.h"
 
 #define WRITER_RETRY_MS 1000
 /* All that is ever written before it is acknowledged must be found again in the file's tail. */
-#define WRITER_BATCH    (TRANSFER_FILE_TAIL / 4 * 3)
+#define WRITER_BATCH    (LINE_FILE_TAIL / 4 * 3)
 
 struct transfer_writer {
 	char *path;
-	struct transfer_file file;
-	transfer_file_found *found; /* of lines in a file that is opened */
+	struct line_file file;
+	line_file_found *found; /* of lines in a file that is opened */
 	void *context;
 	char *batch;          /* WRITER_BATCH bytes */
 	size_t used, written; /* of the batch; what is written is whole lines */
@@ -31,7 +31,7 @@ struct transfer_writer {
 };
 
 /* transfer_writer_init: `path` is malloc'ed and the writer's from now on. Opens nothing. 0, or -1 with errno. */
-int transfer_writer_init(struct transfer_writer *writer, char *path, transfer_file_found *found, void *context);
+int transfer_writer_init(struct transfer_writer *writer, char *path, line_file_found *found, void *context);
 void transfer_writer_free(struct transfer_writer *writer);
 
 /* transfer_writer_reopen: the file is opened anew when it is next needed; `path` as above, or NULL: the same as before. */

@@ -84,7 +84,7 @@ fault_unknown(struct parser *parser, const char *name)
 {
 	const struct config_keyword *nearest = NULL;
 	size_t least = 4; /* further away it is no misspelling */
-	char list[512] = "";
+	char list[768] = "";
 	size_t used = 0;
 
 	for (size_t i = 0; i < CONFIG_KEYWORD_COUNT; i++) {
@@ -282,6 +282,13 @@ set_defaults(struct config *config)
 		problem = config_value_string(&config->account_id, "000000000000");
 	if (problem == NULL)
 		problem = config_value_string(&config->transfer_log_file, BERTH_TRANSFER_LOG);
+	if (problem == NULL)
+		problem = config_value_string(&config->api_keys_file, BERTH_API_KEYS);
+	if (problem == NULL)
+		problem = config_value_string(&config->api_log_file, BERTH_API_LOG);
+	if (problem == NULL)
+		problem = config_value_listen(&config->api_listen, "127.0.0.1:8443");
+	config->api_rate = 100;
 	config->create_home = true;
 	config->min_uid = config->min_gid = ID_FLOOR;
 	config->min_rsa_bits = 2048;
@@ -382,11 +389,24 @@ config_free(struct config *config)
 	free(config->keys_user);
 	free(config->session_user);
 	free(config->transfer_log_file);
+	free(config->api_certificate);
+	free(config->api_certificate_key);
+	free(config->api_keys_file);
+	free(config->api_log_file);
+	free(config->api_metrics_token_file);
 	free(config->data_root);
 	free(config->region);
 	free(config->account_id);
 	free(config->host_public_key);
 	memset(config, 0, sizeof(*config));
+}
+
+bool
+config_listens_on_loopback(const struct config *config)
+{
+	const struct in6_addr *address = &config->api_listen.address;
+
+	return IN6_IS_ADDR_LOOPBACK(address) || (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == 127);
 }
 
 bool

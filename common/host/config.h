@@ -6,6 +6,7 @@
 #ifndef BERTH_CONFIG_H
 #define BERTH_CONFIG_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +14,11 @@
 struct config_bucket {
 	char *name; /* the first component of a Target */
 	char *path; /* absolute */
+};
+
+struct config_listen {
+	struct in6_addr address; /* an IPv4 address is a mapped one */
+	uint16_t port;
 };
 
 enum config_transfer_log { TRANSFER_LOG_OFF, TRANSFER_LOG_BEST_EFFORT, TRANSFER_LOG_REQUIRED };
@@ -41,6 +47,15 @@ struct config {
 	enum config_transfer_log transfer_log; /* TransferLog off | best-effort | required; best-effort */
 	unsigned transfer_log_grace; /* TransferLogGrace: seconds that a session whose log is required lives without it, 30 */
 	char *transfer_log_file;   /* TransferLogFile, BERTH_TRANSFER_LOG */
+
+	/* berth-api's: */
+	struct config_listen api_listen; /* ApiListen ADDRESS:PORT, 127.0.0.1:8443 */
+	char *api_certificate, *api_certificate_key; /* ApiCertificate, ApiCertificateKey: PEM files; NULL: plain HTTP */
+	bool api_insecure;         /* ApiInsecure, no: plain HTTP on an address other hosts reach */
+	char *api_keys_file;       /* ApiKeysFile, BERTH_API_KEYS */
+	char *api_log_file;        /* ApiLogFile, BERTH_API_LOG */
+	char *api_metrics_token_file; /* ApiMetricsTokenFile; NULL: metrics for loopback alone */
+	unsigned api_rate;         /* ApiRate: requests a second of one access key, 100; 0: without bound */
 };
 
 /* Called once for each fault: "FILE line N: …", with the keyword, what is wrong and what is allowed. */
@@ -56,6 +71,9 @@ int config_load(struct config *config, const char *path, config_report *report, 
 int config_parse(struct config *config, const char *name, const char *text, size_t length, config_report *report,
     void *context);
 void config_free(struct config *config);
+
+/* config_listens_on_loopback: whether only this host reaches ApiListen. */
+bool config_listens_on_loopback(const struct config *config);
 
 /* config_shares_uid: whether a ShareUid line allows records to have this uid although /etc/passwd has it. */
 bool config_shares_uid(const struct config *config, uint32_t uid);

@@ -7,6 +7,7 @@
 #include "common/host/config_value.h"
 #include "common/wire/limits.h"
 
+#define API_RATE_MAX 100000
 #define LIST_MAX 4096 /* Bucket and ShareUid lines */
 
 /* room_for_one: makes a list one item longer. */
@@ -210,6 +211,54 @@ set_transfer_log_file(struct config *config, char **values)
 	return config_value_path(&config->transfer_log_file, values[0]);
 }
 
+static const char *
+set_api_listen(struct config *config, char **values)
+{
+	return config_value_listen(&config->api_listen, values[0]);
+}
+
+static const char *
+set_api_certificate(struct config *config, char **values)
+{
+	return config_value_path(&config->api_certificate, values[0]);
+}
+
+static const char *
+set_api_certificate_key(struct config *config, char **values)
+{
+	return config_value_path(&config->api_certificate_key, values[0]);
+}
+
+static const char *
+set_api_insecure(struct config *config, char **values)
+{
+	return config_value_yes_no(&config->api_insecure, values[0]);
+}
+
+static const char *
+set_api_keys_file(struct config *config, char **values)
+{
+	return config_value_path(&config->api_keys_file, values[0]);
+}
+
+static const char *
+set_api_log_file(struct config *config, char **values)
+{
+	return config_value_path(&config->api_log_file, values[0]);
+}
+
+static const char *
+set_api_metrics_token_file(struct config *config, char **values)
+{
+	return config_value_path(&config->api_metrics_token_file, values[0]);
+}
+
+static const char *
+set_api_rate(struct config *config, char **values)
+{
+	return config_value_number(&config->api_rate, values[0], 0, API_RATE_MAX);
+}
+
 #define ALLOWED_PATH "an absolute path without . or .. or empty components, not / itself"
 #define ALLOWED_ID   "a number from 1000 to 4294967294"
 
@@ -235,6 +284,14 @@ const struct config_keyword config_keywords[CONFIG_KEYWORD_COUNT] = {
 	{ "TransferLog", set_transfer_log, "off, best-effort, required", 1, false },
 	{ "TransferLogGrace", set_transfer_log_grace, "seconds, a number from 1 to 3600", 1, false },
 	{ "TransferLogFile", set_transfer_log_file, ALLOWED_PATH, 1, false },
+	{ "ApiListen", set_api_listen, "ADDRESS:PORT, such as 127.0.0.1:8443, 0.0.0.0:443 or [::1]:8443", 1, false },
+	{ "ApiCertificate", set_api_certificate, ALLOWED_PATH, 1, false },
+	{ "ApiCertificateKey", set_api_certificate_key, ALLOWED_PATH, 1, false },
+	{ "ApiInsecure", set_api_insecure, "yes, no", 1, false },
+	{ "ApiKeysFile", set_api_keys_file, ALLOWED_PATH, 1, false },
+	{ "ApiLogFile", set_api_log_file, ALLOWED_PATH, 1, false },
+	{ "ApiMetricsTokenFile", set_api_metrics_token_file, ALLOWED_PATH, 1, false },
+	{ "ApiRate", set_api_rate, "requests a second, a number from 0 (without bound) to 100000", 1, false },
 };
 
 const struct config_keyword *

@@ -1,6 +1,7 @@
 /*
  * The configuration's single values; config_value.h says what each may be.
  */
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -132,6 +133,36 @@ config_value_account(char **to, const char *value)
 	if (!all_of(value, LOWER UPPER DIGITS "_-", 1, ACCOUNT_MAX) || value[0] == '-' || strchr(DIGITS, value[0]) != NULL)
 		return "not the name of a local account";
 	return config_value_string(to, value);
+}
+
+const char *
+config_value_listen(struct config_listen *to, const char *value)
+{
+	char address[INET6_ADDRSTRLEN + 2];
+	const char *colon = strrchr(value, ':');
+	struct config_listen listen = { 0 };
+	struct in_addr four;
+	size_t length;
+	uint32_t port;
+
+	if (colon == NULL || !number_from(colon + 1, 1, UINT16_MAX, &port))
+		return "not an address and a port";
+	length = (size_t)(colon - value);
+	if (length < 2 || length >= sizeof(address))
+		return "not an address and a port";
+	memcpy(address, value, length);
+	address[length] = '\0';
+	if (inet_pton(AF_INET, address, &four) == 1) {
+		listen.address.s6_addr[10] = listen.address.s6_addr[11] = 0xff;
+		memcpy(&listen.address.s6_addr[12], &four, sizeof(four));
+	} else {
+		address[length - 1] = '\0';
+		if (address[0] != '[' || value[length - 1] != ']' || inet_pton(AF_INET6, address + 1, &listen.address) != 1)
+			return "not a numeric address and a port";
+	}
+	listen.port = (uint16_t)port;
+	*to = listen;
+	return NULL;
 }
 
 const char *

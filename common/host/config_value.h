@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/host/config.h"
+
 #define CONFIG_OUT_OF_MEMORY "out of memory"
 
 const char *config_value_string(char **to, const char *value); /* any */
@@ -29,6 +31,8 @@ const char *config_value_region(char **to, const char *value);
 const char *config_value_account_id(char **to, const char *value);
 /* config_value_uid: one that a record may have. */
 const char *config_value_uid(uint32_t *to, const char *value);
+/* config_value_listen: "ADDRESS:PORT", the address a number, of IPv6 in brackets. */
+const char *config_value_listen(struct config_listen *to, const char *value);
 /* config_value_profile: "UID:GID", each from ID_FLOOR; the configured floors are not looked at. */
 const char *config_value_profile(uint32_t *uid, uint32_t *gid, char *value);
 

@@ -10,6 +10,8 @@
 #define BERTH_SESSIONS_DIR "/run/berth/sessions"
 #define BERTH_SESSION_HELPER "/usr/libexec/berth/berth-session"
 #define BERTH_TRANSFER_LOG "/var/log/berth/transfers.jsonl"
+#define BERTH_API_KEYS     "/var/lib/berth/api-keys.json"
+#define BERTH_API_LOG      "/var/log/berth/api.jsonl"
 #define BERTH_PASSWD_FILE  "/etc/passwd"
 #define BERTH_GROUP_FILE   "/etc/group"
 /* What sshd asks of PAM: its service is called as its program is. */

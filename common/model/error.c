@@ -111,6 +111,16 @@ api_error_name(enum api_code code)
 		return "SerializationException";
 	case API_UNKNOWN_OPERATION:
 		return "UnknownOperationException";
+	case API_MISSING_TOKEN:
+		return "MissingAuthenticationTokenException";
+	case API_INCOMPLETE_SIGNATURE:
+		return "IncompleteSignatureException";
+	case API_UNRECOGNIZED_CLIENT:
+		return "UnrecognizedClientException";
+	case API_INVALID_SIGNATURE:
+		return "InvalidSignatureException";
+	case API_CODE_COUNT:
+		break;
 	}
 	return "InternalServiceError";
 }

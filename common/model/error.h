@@ -18,6 +18,12 @@ enum api_code {
 	API_UNAVAILABLE,      /* ServiceUnavailableException: the store can't be reached or written now */
 	API_SERIALIZATION,    /* SerializationException: the request isn't a JSON object */
 	API_UNKNOWN_OPERATION, /* UnknownOperationException */
+	/* Of signatures (Signature Version 4), in the order in which they are looked for: */
+	API_MISSING_TOKEN,        /* MissingAuthenticationTokenException: not signed */
+	API_INCOMPLETE_SIGNATURE, /* IncompleteSignatureException: what is needed to judge it isn't there */
+	API_UNRECOGNIZED_CLIENT,  /* UnrecognizedClientException: no such access key, or it is disabled */
+	API_INVALID_SIGNATURE,    /* InvalidSignatureException: wrong, expired, or of less than the whole request */
+	API_CODE_COUNT,
 };
 
 struct api_error {

@@ -44,64 +44,78 @@ operation_make_id(const char *prefix, char *id, size_t size, struct api_error *e
 	return 0;
 }
 
+enum effect { READS, WRITES, MAKES_STORE };
+
 static const struct operation {
 	const char *name;
 	operation_run *run;
-	bool makes_store;
-} OPERATIONS[] = {
-	{ "CreateServer", operation_create_server, true },
-	{ "DescribeServer", operation_describe_server, false },
-	{ "UpdateServer", operation_update_server, false },
-	{ "DeleteServer", operation_delete_server, false },
-	{ "ListServers", operation_list_servers, false },
-	{ "StartServer", operation_start_server, false },
-	{ "StopServer", operation_stop_server, false },
-	{ "CreateUser", operation_create_user, false },
-	{ "UpdateUser", operation_update_user, false },
-	{ "DescribeUser", operation_describe_user, false },
-	{ "DeleteUser", operation_delete_user, false },
-	{ "ListUsers", operation_list_users, false },
-	{ "ImportSshPublicKey", operation_import_ssh_public_key, false },
-	{ "DeleteSshPublicKey", operation_delete_ssh_public_key, false },
-	{ "TagResource", operation_tag_resource, false },
-	{ "UntagResource", operation_untag_resource, false },
-	{ "ListTagsForResource", operation_list_tags_for_resource, false },
-	{ "TestIdentityProvider", operation_test_identity_provider, false },
+	enum effect effect;
+} OPERATIONS[OPERATION_COUNT] = {
+	{ "CreateServer", operation_create_server, MAKES_STORE },
+	{ "DescribeServer", operation_describe_server, READS },
+	{ "UpdateServer", operation_update_server, WRITES },
+	{ "DeleteServer", operation_delete_server, WRITES },
+	{ "ListServers", operation_list_servers, READS },
+	{ "StartServer", operation_start_server, WRITES },
+	{ "StopServer", operation_stop_server, WRITES },
+	{ "CreateUser", operation_create_user, WRITES },
+	{ "UpdateUser", operation_update_user, WRITES },
+	{ "DescribeUser", operation_describe_user, READS },
+	{ "DeleteUser", operation_delete_user, WRITES },
+	{ "ListUsers", operation_list_users, READS },
+	{ "ImportSshPublicKey", operation_import_ssh_public_key, WRITES },
+	{ "DeleteSshPublicKey", operation_delete_ssh_public_key, WRITES },
+	{ "TagResource", operation_tag_resource, WRITES },
+	{ "UntagResource", operation_untag_resource, WRITES },
+	{ "ListTagsForResource", operation_list_tags_for_resource, READS },
+	{ "TestIdentityProvider", operation_test_identity_provider, READS },
 };
 
-static const struct operation *
-find_operation(const char *name)
+int
+operation_number(const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof(OPERATIONS) / sizeof(*OPERATIONS); i++)
+	for (int i = 0; i < OPERATION_COUNT; i++)
 		if (strcmp(OPERATIONS[i].name, name) == 0)
-			return &OPERATIONS[i];
-	return NULL;
+			return i;
+	return -1;
+}
+
+const char *
+operation_name(int number)
+{
+	return OPERATIONS[number].name;
+}
+
+bool
+operation_writes(const char *name)
+{
+	int number = operation_number(name);
+
+	return number >= 0 && OPERATIONS[number].effect != READS;
 }
 
 bool
 operation_makes_store(const char *name)
 {
-	const struct operation *operation = find_operation(name);
+	int number = operation_number(name);
 
-	return operation != NULL && operation->makes_store;
+	return number >= 0 && OPERATIONS[number].effect == MAKES_STORE;
 }
 
 int
 operation_call(const struct operation_context *context, const char *name, const cJSON *request, cJSON **response,
     struct api_error *error)
 {
-	const struct operation *operation = find_operation(name);
+	int number = operation_number(name);
 
 	*response = NULL;
-	if (operation == NULL)
+	if (number < 0)
 		return api_fail(error, API_UNKNOWN_OPERATION, "There is no operation %.100s", name);
 	if (!cJSON_IsObject(request))
 		return api_fail(error, API_SERIALIZATION, "The request is no JSON object");
 	if (shapes_check(shapes_request(name), request, error) == -1)
 		return -1;
-	if (operation->run(context, request, response, error) == 0)
+	if (OPERATIONS[number].run(context, request, response, error) == 0)
 		return 0;
 	cJSON_Delete(*response);
 	*response = NULL;

@@ -36,6 +36,15 @@ int operation_call(const struct operation_context *context, const char *name, co
  * API_UNAVAILABLE when memory is out). */
 cJSON *operation_parse(const char *text, size_t length, struct api_error *error);
 
+/* operation_number: the operation's place, from 0 to OPERATION_COUNT - 1, or -1 for an unknown one. operation_name: of such
+ * a place. */
+#define OPERATION_COUNT 18
+int operation_number(const char *name);
+const char *operation_name(int number);
+
+/* operation_writes: whether the operation changes the store; false for an unknown one. */
+bool operation_writes(const char *name);
+
 /* operation_makes_store: whether the operation may make a new store, as CreateServer does; false for an unknown one. */
 bool operation_makes_store(const char *name);
 

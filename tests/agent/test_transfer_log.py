@@ -387,7 +387,7 @@ def test_the_tail_of_a_long_file_is_enough(agent):
     agent.agents[-1].stop()
     pathlib.Path(TRANSFERS).write_bytes(b"x" * (2 << 20))
     last = agent.start()
-    last.wait_log("not a transfer log")
+    last.wait_log("not a log of lines")
     assert ask_status() == UNAVAILABLE
     assert os.path.getsize(TRANSFERS) == 2 << 20
 

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/log.h"
+#include "common/host/daemon_log.h"
 #include "common/host/log_socket.h"
 
 #define LINE_MAX_BYTES 1400 /* one datagram that every syslog daemon takes whole */
@@ -22,6 +22,7 @@ struct topic {
 /* The program's one log, and of its threads one at a time. */
 static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct {
+	const char *program;
 	bool to_syslog, to_stderr;
 	int fd;               /* connected to /dev/log, or -1 */
 	unsigned long lost;   /* lines that syslog had no room for */
@@ -30,9 +31,10 @@ static struct {
 } log_state = { .fd = -1 };
 
 void
-agent_log_open(bool to_syslog, bool to_stderr)
+daemon_log_open(const char *program, bool to_syslog, bool to_stderr)
 {
 	pthread_mutex_lock(&log_mutex);
+	log_state.program = program;
 	log_state.to_syslog = to_syslog;
 	log_state.to_stderr = to_stderr;
 	pthread_mutex_unlock(&log_mutex);
@@ -48,8 +50,8 @@ to_syslog(int priority, const char *line)
 
 	if (localtime_r(&now, &local) != NULL)
 		strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S ", &local);
-	length = snprintf(datagram, sizeof(datagram), "<%d>%sberthd[%ld]: %s", LOG_AUTHPRIV | priority, stamp,
-	    (long)getpid(), line);
+	length = snprintf(datagram, sizeof(datagram), "<%d>%s%s[%ld]: %s", LOG_AUTHPRIV | priority, stamp,
+	    log_state.program, (long)getpid(), line);
 	if (length < 0)
 		return false;
 	if ((size_t)length >= sizeof(datagram))
@@ -64,7 +66,7 @@ say(int priority, char *line)
 
 	log_make_visible(line);
 	if (log_state.to_stderr)
-		dprintf(STDERR_FILENO, "berthd: %s\n", line);
+		dprintf(STDERR_FILENO, "%s: %s\n", log_state.program, line);
 	if (!log_state.to_syslog)
 		return;
 	if (log_state.lost > 0) {
@@ -77,7 +79,7 @@ say(int priority, char *line)
 }
 
 void
-agent_log(int priority, const char *format, ...)
+daemon_log(int priority, const char *format, ...)
 {
 	char line[LINE_MAX_BYTES];
 	va_list arguments;
@@ -139,7 +141,7 @@ say_limited(void)
 }
 
 bool
-agent_log_limited(const char *topic, int priority, const char *format, ...)
+daemon_log_limited(const char *topic, int priority, const char *format, ...)
 {
 	char line[LINE_MAX_BYTES];
 	struct timespec now;

@@ -1,5 +1,5 @@
 /*
- * Opening, mending and writing the transfer log's file.
+ * Opening, mending and writing a log's file.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/event_json.h"
-#include "agent/transfer_file.h"
+#include "common/host/line_file.h"
 #include "common/host/whole_io.h"
 
 #define FILE_MODE 0640
@@ -26,9 +25,9 @@ open_problem(void)
 	case ELOOP:
 		return "a symbolic link; allowed: a regular file";
 	case ENOENT:
-		return "its directory is missing: `systemd-tmpfiles --create` makes /var/log/berth, then restart berthd";
+		return "its directory is missing: `systemd-tmpfiles --create` makes /var/log/berth, then restart";
 	case EROFS:
-		return "read-only: if the directory is newer than berthd, restart it; else see ReadWritePaths in berthd.service";
+		return "read-only: if the directory is newer than the daemon, restart it; else see ReadWritePaths in its unit";
 	default:
 		return strerror(errno);
 	}
@@ -49,7 +48,7 @@ make_file(const char *path)
 }
 
 static const char *
-check_regular(struct transfer_file *file)
+check_regular(struct line_file *file)
 {
 	struct stat status;
 
@@ -63,26 +62,22 @@ check_regular(struct transfer_file *file)
 	return NULL;
 }
 
-/* find_events: in whole lines. What stands before the first of them, should the tail begin in its middle, is no event. */
 static void
-find_events(const char *lines, size_t length, transfer_file_found *found, void *context)
+find_lines(const char *lines, size_t length, line_file_found *found, void *context)
 {
 	const char *end = lines + length, *newline;
-	char session[SESSION_ID_LENGTH + 1];
-	uint64_t sequence;
 
 	while ((newline = memchr(lines, '\n', (size_t)(end - lines))) != NULL) {
-		if (event_json_mark(lines, (size_t)(newline - lines), session, &sequence))
-			found(context, session, sequence);
+		found(context, lines, (size_t)(newline - lines));
 		lines = newline + 1;
 	}
 }
 
-/* mend: cuts off a last line that has no end, and reports the events before it. */
+/* mend: cuts off a last line that has no end, and reports the lines before it. */
 static const char *
-mend(struct transfer_file *file, char *tail, transfer_file_found *found, void *context)
+mend(struct line_file *file, char *tail, line_file_found *found, void *context)
 {
-	off_t from = file->end > TRANSFER_FILE_TAIL ? file->end - TRANSFER_FILE_TAIL : 0;
+	off_t from = file->end > LINE_FILE_TAIL ? file->end - LINE_FILE_TAIL : 0;
 	ssize_t length = whole_read(file->fd, tail, (size_t)(file->end - from), from);
 	const char *newline;
 	size_t whole;
@@ -91,24 +86,25 @@ mend(struct transfer_file *file, char *tail, transfer_file_found *found, void *c
 		return strerror(errno);
 	newline = memrchr(tail, '\n', (size_t)length);
 	if (newline == NULL && from > 0)
-		return "not a transfer log: it ends in a line of more than 1 MiB";
+		return "not a log of lines: it ends in one of more than 1 MiB";
 	whole = newline != NULL ? (size_t)(newline - tail) + 1 : 0;
 	if (from + (off_t)whole < file->end && ftruncate(file->fd, from + (off_t)whole) != 0)
 		return strerror(errno);
 	file->end = from + (off_t)whole;
-	find_events(tail, whole, found, context);
+	if (found != NULL)
+		find_lines(tail, whole, found, context);
 	return NULL;
 }
 
 static const char *
-take_stock(struct transfer_file *file, transfer_file_found *found, void *context)
+take_stock(struct line_file *file, line_file_found *found, void *context)
 {
 	const char *problem = check_regular(file);
 	char *tail;
 
 	if (problem != NULL || file->end == 0)
 		return problem;
-	tail = malloc(TRANSFER_FILE_TAIL);
+	tail = malloc(LINE_FILE_TAIL);
 	if (tail == NULL)
 		return strerror(errno);
 	problem = mend(file, tail, found, context);
@@ -117,11 +113,11 @@ take_stock(struct transfer_file *file, transfer_file_found *found, void *context
 }
 
 const char *
-transfer_file_open(struct transfer_file *file, const char *path, transfer_file_found *found, void *context)
+line_file_open(struct line_file *file, const char *path, line_file_found *found, void *context)
 {
 	const char *problem;
 
-	transfer_file_close(file);
+	line_file_close(file);
 	file->fd = open(path, OPEN_FLAGS);
 	if (file->fd < 0 && errno == ENOENT)
 		file->fd = make_file(path);
@@ -129,20 +125,20 @@ transfer_file_open(struct transfer_file *file, const char *path, transfer_file_f
 		return errno == ENXIO ? NOT_REGULAR : open_problem();
 	problem = take_stock(file, found, context);
 	if (problem != NULL)
-		transfer_file_close(file);
+		line_file_close(file);
 	return problem;
 }
 
 void
-transfer_file_close(struct transfer_file *file)
+line_file_close(struct line_file *file)
 {
 	if (file->fd >= 0)
 		close(file->fd);
-	*file = (struct transfer_file)TRANSFER_FILE_CLOSED;
+	*file = (struct line_file)LINE_FILE_CLOSED;
 }
 
 static bool
-cut_torn(struct transfer_file *file)
+cut_torn(struct line_file *file)
 {
 	if (file->torn && ftruncate(file->fd, file->end) == 0)
 		file->torn = false;
@@ -150,7 +146,7 @@ cut_torn(struct transfer_file *file)
 }
 
 size_t
-transfer_file_append(struct transfer_file *file, const char *lines, size_t length)
+line_file_append(struct line_file *file, const char *lines, size_t length)
 {
 	const char *newline;
 	struct stat status;
@@ -174,7 +170,7 @@ transfer_file_append(struct transfer_file *file, const char *lines, size_t lengt
 }
 
 bool
-transfer_file_has_room(const struct transfer_file *file, off_t bytes)
+line_file_has_room(const struct line_file *file, off_t bytes)
 {
 	struct stat status;
 
@@ -185,7 +181,7 @@ transfer_file_has_room(const struct transfer_file *file, off_t bytes)
 }
 
 bool
-transfer_file_moved(const struct transfer_file *file, const char *path)
+line_file_moved(const struct line_file *file, const char *path)
 {
 	struct stat status;
 
@@ -211,7 +207,7 @@ test_directory(const char *path)
 }
 
 const char *
-transfer_file_test(const char *path)
+line_file_test(const char *path)
 {
 	struct stat status;
 	const char *problem = NULL;
