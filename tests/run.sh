@@ -9,7 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-inner_suites="tests/agent tests/admin tests/store tests/login"
+inner_suites="tests/agent tests/admin tests/store tests/api tests/login"
 outer_suites="tests/demo"
 python=/usr/bin/python3
 passed=0 failed=0 skipped=0
