@@ -60,8 +60,8 @@ class ApiHost:
     def configure(self, *lines):
         """The configuration, with these lines in addition; read at the next start() or hangup()."""
         self.lines = lines
-        own = [f"ApiKeysFile {self.keys_file}", f"ApiLogFile {self.log_file}", "ApiRate 0"]
-        own.append(f"ApiListen 127.0.0.1:{self.port}")
+        own = [f"ApiKeysFile {self.keys_file}", f"ApiLogFile {self.log_file}", "ApiRate 0",
+               f"ApiListen 127.0.0.1:{self.port}"]
         own = [line for line in own if line.split()[0] not in {given.split()[0] for given in lines}]
         self.admin.configure(*own, *lines)
 
