@@ -2,91 +2,23 @@
  * Events written as lines of JSON.
  */
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/evp.h>
 
 #include "agent/event_json.h"
+#include "common/model/json_line.h"
 #include "common/model/text.h"
 
 #define MICROSECONDS 1000000
-#define TIME_LAST    253402300799 /* 9999-12-31T23:59:59Z: a year has four digits */
-#define TIME_LENGTH  27
 
 #define MARK_TIME     "{\"time\":\""
 #define MARK_SESSION  "\",\"session\":\""
 #define MARK_SEQUENCE "\",\"sequence\":"
 
-struct line {
-	char *at, *end;
-	bool overflow;
-};
-
-static void put(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void
-put(struct line *line, const char *format, ...)
-{
-	size_t room = (size_t)(line->end - line->at);
-	va_list arguments;
-	int length;
-
-	va_start(arguments, format);
-	length = vsnprintf(line->at, room, format, arguments);
-	va_end(arguments);
-	if (length < 0 || (size_t)length >= room)
-		line->overflow = true;
-	else
-		line->at += length;
-}
-
-static void
-put_bytes(struct line *line, const char *bytes, size_t length)
-{
-	if (length > (size_t)(line->end - line->at)) {
-		line->overflow = true;
-		return;
-	}
-	memcpy(line->at, bytes, length);
-	line->at += length;
-}
-
-/* put_character: the one at *at, or U+FFFD for a byte that begins none. */
-static void
-put_character(struct line *line, const char **at, const char *end)
-{
-	const char *start = *at;
-	int32_t point = text_next(at, end);
-
-	if (point < 0) {
-		*at += 1;
-		put_bytes(line, "\xef\xbf\xbd", 3);
-	} else if (point == '"' || point == '\\') {
-		put(line, "\\%c", (char)point);
-	} else if (text_is_unsafe(point)) {
-		put(line, "\\u%04x", (unsigned)point);
-	} else {
-		put_bytes(line, start, (size_t)(*at - start));
-	}
-}
-
-static void
-put_string(struct line *line, const char *name, const char *value)
-{
-	const char *end = value + strlen(value);
-
-	put(line, "\"%s\":\"", name);
-	while (value < end)
-		put_character(line, &value, end);
-	put(line, "\"");
-}
-
 /* put_base64: EVP_EncodeBlock() closes with a NUL, for which there must be room too. */
 static void
-put_base64(struct line *line, const char *bytes, size_t length)
+put_base64(struct json_line *line, const char *bytes, size_t length)
 {
 	if ((length + 2) / 3 * 4 >= (size_t)(line->end - line->at)) {
 		line->overflow = true;
@@ -97,74 +29,58 @@ put_base64(struct line *line, const char *bytes, size_t length)
 
 /* put_exact: a member that may be any bytes, which base64 keeps when they aren't UTF-8. Nothing for an empty one. */
 static void
-put_exact(struct line *line, const char *name, const char *value)
+put_exact(struct json_line *line, const char *name, const char *value)
 {
 	size_t length = strlen(value);
 
 	if (length == 0)
 		return;
-	put(line, ",");
-	put_string(line, name, value);
+	json_line_put(line, ",");
+	json_line_string(line, name, value);
 	if (text_is_utf8(value, length, NULL))
 		return;
-	put(line, ",\"%s_base64\":\"", name);
+	json_line_put(line, ",\"%s_base64\":\"", name);
 	put_base64(line, value, length);
-	put(line, "\"");
+	json_line_put(line, "\"");
 }
 
 static void
-put_time(struct line *line, int64_t microseconds)
+put_identity(struct json_line *line, const struct event_session *session)
 {
-	time_t seconds = microseconds / MICROSECONDS;
-	struct tm utc;
-
-	if (seconds > TIME_LAST)
-		seconds = TIME_LAST;
-	if (gmtime_r(&seconds, &utc) == NULL) {
-		line->overflow = true;
-		return;
-	}
-	put(line, MARK_TIME "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-	    utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(microseconds % MICROSECONDS));
+	json_line_put(line, ",");
+	json_line_string(line, "server", session->server_id);
+	json_line_put(line, ",");
+	json_line_string(line, "user", session->user);
+	json_line_put(line, ",\"uid\":%" PRIu32 ",", session->uid);
+	json_line_string(line, "client", session->client);
+	json_line_put(line, ",\"port\":%" PRIu32 ",", session->client_port);
+	json_line_string(line, "key", session->fingerprint);
 }
 
 static void
-put_identity(struct line *line, const struct event_session *session)
-{
-	put(line, ",");
-	put_string(line, "server", session->server_id);
-	put(line, ",");
-	put_string(line, "user", session->user);
-	put(line, ",\"uid\":%" PRIu32 ",", session->uid);
-	put_string(line, "client", session->client);
-	put(line, ",\"port\":%" PRIu32 ",", session->client_port);
-	put_string(line, "key", session->fingerprint);
-}
-
-static void
-put_outcome(struct line *line, const struct event *event)
+put_outcome(struct json_line *line, const struct event *event)
 {
 	if (event->flags & EVENT_HAS_BYTES)
-		put(line, ",\"bytes\":%" PRIu64, event->bytes);
+		json_line_put(line, ",\"bytes\":%" PRIu64, event->bytes);
 	if (event->flags & EVENT_HAS_DURATION)
-		put(line, ",\"duration\":%" PRIu64 ".%06" PRIu64, event->duration / MICROSECONDS,
+		json_line_put(line, ",\"duration\":%" PRIu64 ".%06" PRIu64, event->duration / MICROSECONDS,
 		    event->duration % MICROSECONDS);
 	if (event->status[0] != '\0') {
-		put(line, ",");
-		put_string(line, "status", event->status);
+		json_line_put(line, ",");
+		json_line_string(line, "status", event->status);
 	}
 	if (event_operation_is_transfer(event->operation))
-		put(line, ",\"complete\":%s", event->flags & EVENT_COMPLETE ? "true" : "false");
+		json_line_put(line, ",\"complete\":%s", event->flags & EVENT_COMPLETE ? "true" : "false");
 	if (event->flags & EVENT_CUT)
-		put(line, ",\"cut\":true");
+		json_line_put(line, ",\"cut\":true");
 	if (event->corrects != 0)
-		put(line, ",\"corrects\":%" PRIu64, event->corrects);
+		json_line_put(line, ",\"corrects\":%" PRIu64, event->corrects);
 }
 
 static void
-put_totals(struct line *line, const struct event_totals *totals)
+put_totals(struct json_line *line, const struct event_totals *totals)
 {
-	put(line, ",\"totals\":{\"files_put\":%" PRIu64 ",\"files_got\":%" PRIu64 ",\"bytes_put\":%" PRIu64
+	json_line_put(line, ",\"totals\":{\"files_put\":%" PRIu64 ",\"files_got\":%" PRIu64 ",\"bytes_put\":%" PRIu64
 	    ",\"bytes_got\":%" PRIu64 ",\"operations\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"dropped\":%" PRIu64 "}",
 	    totals->files_put, totals->files_got, totals->bytes_put, totals->bytes_got, totals->operations, totals->failed,
 	    totals->dropped);
@@ -173,12 +89,13 @@ put_totals(struct line *line, const struct event_totals *totals)
 size_t
 event_json_write(const struct event_session *session, const struct event *event, char *to, size_t size)
 {
-	struct line line = { .at = to, .end = to + size };
+	struct json_line line = { .at = to, .end = to + size };
 
-	put_time(&line, event->time);
-	put(&line, MARK_SESSION "%s" MARK_SEQUENCE "%" PRIu64, session->id, event->sequence);
+	json_line_put(&line, MARK_TIME);
+	json_line_time(&line, event->time);
+	json_line_put(&line, MARK_SESSION "%s" MARK_SEQUENCE "%" PRIu64, session->id, event->sequence);
 	put_identity(&line, session);
-	put(&line, ",\"operation\":\"%s\"", event_operation_name(event->operation));
+	json_line_put(&line, ",\"operation\":\"%s\"", event_operation_name(event->operation));
 	put_exact(&line, "path", event->path);
 	put_exact(&line, "target", event->target);
 	put_exact(&line, "new_path", event->new_path);
@@ -186,11 +103,11 @@ event_json_write(const struct event_session *session, const struct event *event,
 	put_outcome(&line, event);
 	put_exact(&line, "text", event->text);
 	if (event->operation == EVENT_DROPPED)
-		put(&line, ",\"dropped\":%" PRIu64, event->totals.dropped);
+		json_line_put(&line, ",\"dropped\":%" PRIu64, event->totals.dropped);
 	if (event->operation == EVENT_SESSION_CLOSE)
 		put_totals(&line, &event->totals);
-	put(&line, "}");
-	put_bytes(&line, "\n", 1);
+	json_line_put(&line, "}");
+	json_line_bytes(&line, "\n", 1);
 	return line.overflow ? 0 : (size_t)(line.at - to);
 }
 
@@ -232,9 +149,9 @@ event_json_mark(const char *line, size_t length, char session[SESSION_ID_LENGTH 
 {
 	const char *at = line, *end = line + length;
 
-	if (!skip(&at, end, MARK_TIME) || end - at < TIME_LENGTH)
+	if (!skip(&at, end, MARK_TIME) || end - at < JSON_LINE_TIME_LENGTH)
 		return false;
-	at += TIME_LENGTH;
+	at += JSON_LINE_TIME_LENGTH;
 	return skip(&at, end, MARK_SESSION) && read_id(&at, end, session) && skip(&at, end, MARK_SEQUENCE) &&
 	    read_number(at, end, sequence);
 }

@@ -15,18 +15,15 @@
 #include "agent/clashes.h"
 #include "agent/listener.h"
 #include "agent/server.h"
+#include "common/host/config_reports.h"
 #include "common/host/daemon.h"
 #include "common/host/daemon_log.h"
+#include "common/host/daemon_options.h"
 #include "common/host/identity.h"
 #include "common/host/line_file.h"
 #include "common/host/paths.h"
 
 #define STOP_SECONDS 2 /* for open connections after SIGTERM */
-
-struct options {
-	const char *config_file;
-	bool test, log_to_stderr;
-};
 
 struct program {
 	struct agent agent;
@@ -34,60 +31,6 @@ struct program {
 	struct server *server;
 	struct event *term, *interrupt, *hangup;
 };
-
-static int
-usage(void)
-{
-	fprintf(stderr, "usage: berthd [-f FILE] [-t] [-e] [-V]\n"
-	    "  -f FILE  configuration, instead of %s\n"
-	    "  -t       test the configuration, store and transfer log, and exit\n"
-	    "  -e       log to stderr instead of syslog\n"
-	    "  -V       show the version and exit\n", BERTH_CONFIG_FILE);
-	return 2;
-}
-
-/* options_parse: -1 to go on, or the exit status. */
-static int
-options_parse(struct options *options, int argc, char **argv)
-{
-	int option;
-
-	*options = (struct options){ .config_file = BERTH_CONFIG_FILE };
-	while ((option = getopt(argc, argv, "f:teV")) != -1) {
-		switch (option) {
-		case 'f':
-			options->config_file = optarg;
-			break;
-		case 't':
-			options->test = true;
-			break;
-		case 'e':
-			options->log_to_stderr = true;
-			break;
-		case 'V':
-			return puts("berthd " BERTH_VERSION) < 0 || fflush(stdout) != 0 ? 1 : 0;
-		default:
-			return usage();
-		}
-	}
-	return optind == argc ? -1 : usage();
-}
-
-static void
-log_fault(void *context, const char *fault)
-{
-	(void)context;
-	daemon_log(LOG_ERR, "%s", fault);
-}
-
-static void
-print_fault(void *context, const char *fault)
-{
-	int *faults = context;
-
-	fprintf(stderr, "%s\n", fault);
-	(*faults)++;
-}
 
 /* test_users: the accounts that the configuration names must be the host's. */
 static void
@@ -157,7 +100,7 @@ test_configuration(struct agent *agent)
 {
 	int faults = 0;
 
-	if (config_load(&agent->config, agent->config_file, print_fault, &faults) != 0)
+	if (config_load(&agent->config, agent->config_file, config_print_fault, &faults) != 0)
 		return 1;
 	if (agent->config.server_id == NULL) {
 		faults++;
@@ -166,7 +109,7 @@ test_configuration(struct agent *agent)
 	}
 	test_users(agent, &faults);
 	if (identity_become(agent->config.user) != 0) {
-		fprintf(stderr, "User: can't become %s: %s\n", agent->config.user, strerror(errno));
+		fprintf(stderr, "User: can't become %s: %s\n", agent->config.user, identity_problem(errno));
 		return 1;
 	}
 	test_store(agent, &faults);
@@ -201,7 +144,7 @@ reload_configuration(struct agent *agent)
 {
 	struct config fresh;
 
-	if (config_load(&fresh, agent->config_file, log_fault, NULL) != 0) {
+	if (config_load(&fresh, agent->config_file, config_log_fault, NULL) != 0) {
 		daemon_log(LOG_ERR, "configuration not reloaded, the old one stays: file=%s", agent->config_file);
 		config_free(&fresh);
 		return false;
@@ -294,7 +237,7 @@ start(struct program *program)
 	struct agent *agent = &program->agent;
 	int listener;
 
-	if (config_load(&agent->config, agent->config_file, log_fault, NULL) != 0)
+	if (config_load(&agent->config, agent->config_file, config_log_fault, NULL) != 0)
 		return -1;
 	daemon_raise_limits();
 	listener = listener_open();
@@ -302,7 +245,7 @@ start(struct program *program)
 		return -1;
 	if (identity_become(agent->config.user) != 0) {
 		daemon_log(LOG_ERR, "can't become the User of the configuration: user=%s reason=\"%s\"", agent->config.user,
-		    strerror(errno));
+		    identity_problem(errno));
 		close(listener);
 		return -1;
 	}
@@ -346,8 +289,8 @@ int
 main(int argc, char **argv)
 {
 	struct program program = { 0 };
-	struct options options;
-	int status = options_parse(&options, argc, argv);
+	struct daemon_options options;
+	int status = daemon_options_parse(&options, "berthd", "the configuration, store and transfer log", argc, argv);
 
 	if (status >= 0)
 		return status;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 
 #include "agent/transfer_helpers.h"
 #include "agent/transfer_log.h"
+#include "common/host/background_thread.h"
 #include "common/host/daemon_log.h"
 #include "common/wire/deadline.h"
 #include "common/wire/event.h"
@@ -140,23 +140,6 @@ wake_up(struct transfer_log *log)
 		daemon_log_limited("wake", LOG_ERR, "the transfer log can't be woken: reason=\"%s\"", strerror(errno));
 }
 
-static int
-start_thread(struct transfer_log *log)
-{
-	sigset_t all, before;
-	int problem;
-
-	/* Signals are the event loop's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	problem = pthread_create(&log->thread, NULL, run, log);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (problem == 0)
-		pthread_setname_np(log->thread, THREAD_NAME);
-	errno = problem;
-	return problem == 0 ? 0 : -1;
-}
-
 /* connections_room: a quarter of the descriptors is left to those who ask who somebody is. */
 static size_t
 connections_room(void)
@@ -194,7 +177,8 @@ transfer_log_start(const char *file, bool wanted)
 	log->connections_max = connections_room();
 	log->wake = -1;
 	if (transfer_helpers_init(&log->helpers, path) == 0 && (log->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) >= 0 &&
-	    transfer_helpers_wake_by(&log->helpers, log->wake) == 0 && start_thread(log) == 0)
+	    transfer_helpers_wake_by(&log->helpers, log->wake) == 0 &&
+	    background_thread_start(&log->thread, THREAD_NAME, run, log) == 0)
 		return log;
 	problem = errno;
 	log_free(log);

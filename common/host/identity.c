@@ -114,3 +114,13 @@ identity_become(const char *user)
 		return -1;
 	return check_gone(uid, gid);
 }
+
+const char *
+identity_problem(int problem)
+{
+	if (problem == ENOENT)
+		return BERTH_PASSWD_FILE " has no such user";
+	if (problem == EPERM)
+		return "it must be neither root nor of root's group";
+	return strerror(problem);
+}

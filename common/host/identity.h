@@ -11,4 +11,7 @@
  */
 int identity_become(const char *user);
 
+/* identity_problem: what to tell the operator when it failed with that errno. */
+const char *identity_problem(int problem);
+
 #endif

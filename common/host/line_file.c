@@ -145,16 +145,27 @@ cut_torn(struct line_file *file)
 	return !file->torn;
 }
 
+/* note_torn: the file ends in so many bytes of a line. By its size as it is now: who cuts it (logrotate's copytruncate)
+ * doesn't ask us, and may have cut them off. */
+static void
+note_torn(struct line_file *file, off_t bytes)
+{
+	struct stat status;
+
+	if (bytes == 0 || fstat(file->fd, &status) != 0 || status.st_size < bytes)
+		return;
+	file->torn = true;
+	file->end = status.st_size - bytes;
+}
+
 size_t
 line_file_append(struct line_file *file, const char *lines, size_t length)
 {
 	const char *newline;
-	struct stat status;
 	size_t written, whole;
 	int problem;
 
-	/* The size each time: who cuts the file (logrotate's copytruncate) doesn't ask us. */
-	if (!cut_torn(file) || fstat(file->fd, &status) != 0)
+	if (!cut_torn(file))
 		return 0;
 	written = whole_write(file->fd, lines, length);
 	if (written == length)
@@ -162,8 +173,7 @@ line_file_append(struct line_file *file, const char *lines, size_t length)
 	problem = errno;
 	newline = memrchr(lines, '\n', written);
 	whole = newline != NULL ? (size_t)(newline - lines) + 1 : 0;
-	file->end = status.st_size + (off_t)whole;
-	file->torn = whole < written;
+	note_torn(file, (off_t)(written - whole));
 	cut_torn(file);
 	errno = problem;
 	return whole;

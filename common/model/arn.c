@@ -13,9 +13,8 @@ arn_write(const struct config *config, const char *server_id, const char *user_n
 	    user_name == NULL ? "" : user_name);
 }
 
-/* Takes the text apart without asking whether what lies before the id is ours: arn_parse() compares it whole. */
-static bool
-split(const char *text, struct arn *arn)
+bool
+arn_split(const char *text, struct arn *arn)
 {
 	const char *slash = strchr(text, '/');
 	size_t length;
@@ -42,7 +41,7 @@ arn_parse(const struct config *config, const char *text, struct arn *arn, struct
 {
 	char ours[ARN_MAX + 1];
 
-	if (split(text, arn)) {
+	if (arn_split(text, arn)) {
 		arn_write(config, arn->server_id, arn->user_name[0] == '\0' ? NULL : arn->user_name, ours);
 		if (strcmp(text, ours) == 0)
 			return 0;

@@ -8,8 +8,13 @@
 /* The deepest shape (a workflow's details) has five levels; a Policy and members we don't know may have some more. */
 #define DEPTH_MAX 16
 
+/* How many values a text may hold: 50,000 mappings have 200,000. One takes cJSON 64 bytes and more, and the shortest two
+ * bytes of the text: without a bound, a text would become forty times as large. */
+#define VALUES_MAX 400000
+
 struct scanner {
 	char *start, *at, *end;
+	size_t values;
 	const char *problem; /* NULL while all is well */
 	bool time;           /* the next value is a timestamp's */
 };
@@ -184,6 +189,8 @@ scan_value(struct scanner *scanner, int depth)
 
 	if (depth == DEPTH_MAX)
 		return problem(scanner, "objects or lists nested too deep");
+	if (++scanner->values > VALUES_MAX)
+		return problem(scanner, "more of it than is read");
 	switch (first) {
 	case '{':
 		return scan_members(scanner, '}', depth + 1);
@@ -265,13 +272,16 @@ operation_parse(const char *text, size_t length, struct api_error *error)
 		problem(&scanner, "bytes after the end");
 	if (scanner.problem == NULL && (parsed = cJSON_ParseWithLength(scanner.start, length)) == NULL)
 		scanner.problem = "something that isn't JSON";
-	if (parsed == NULL)
+	if (scanner.values > VALUES_MAX)
+		api_fail(error, API_SERIALIZATION, "The JSON has more than %d values", VALUES_MAX);
+	else if (parsed == NULL)
 		api_fail(error, API_SERIALIZATION, "This isn't valid JSON: there is %s at byte %zu", scanner.problem,
 		    (size_t)(scanner.at - scanner.start));
 	else if (check_all_names(parsed, error) == -1) {
 		cJSON_Delete(parsed);
 		parsed = NULL;
 	}
+	explicit_bzero(scanner.start, length); /* it may hold secrets */
 	free(scanner.start);
 	return parsed;
 }

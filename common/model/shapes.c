@@ -295,6 +295,18 @@ shapes_request(const char *operation)
 	return NULL;
 }
 
+bool
+shapes_has_member(const char *operation, const char *name)
+{
+	const struct shape *shape = shapes_request(operation);
+	const struct shape_member *member;
+
+	for (member = shape == NULL ? NULL : shape->members; member != NULL && member->name != NULL; member++)
+		if (strcmp(member->name, name) == 0)
+			return true;
+	return false;
+}
+
 const struct shape *
 shapes_user_line(void)
 {

@@ -44,6 +44,9 @@ struct shape_member {
 /* shapes_request: the shape of an operation's request, or NULL. For tests generated from the table, too. */
 const struct shape *shapes_request(const char *operation);
 
+/* shapes_has_member: whether the operation's request has such a member; false for an unknown operation. */
+bool shapes_has_member(const char *operation, const char *name);
+
 /* shapes_user_line: the shape of a line of an import: DescribeUser's User, of which keys' ids and dates may be missing. It
  * is closed: a member that is mistyped must not be lost. */
 const struct shape *shapes_user_line(void);

@@ -17,6 +17,8 @@
 #define ACCESS_KEY_SECRET_LENGTH 40
 #define ACCESS_KEY_LIST_MAX      100 /* patterns of operations, servers */
 #define ACCESS_KEYS_MAX          10000
+#define ACCESS_KEY_RATE_MAX      100000 /* as ApiRate's */
+#define ACCESS_PATTERN_MAX       64
 
 struct access_key {
 	char id[ACCESS_KEY_ID_LENGTH + 1];
@@ -53,14 +55,16 @@ struct access_key *access_keys_find(const struct access_keys *keys, const char *
 
 /*
  * access_keys_change: reads, lets `change` alter the keys (with access_keys_add() and access_keys_remove(), or in place; it
- * may refuse: -1), and writes, all under the lock of the file's directory. Makes the file, not its directory. Durable once
- * it returns 0.
+ * may refuse: -1), and writes what can be read again, all under the lock of the file's directory. Makes the file, not its
+ * directory. Durable once it returns 0.
  */
 typedef int access_keys_alter(void *context, struct access_keys *keys, struct api_error *error);
 int access_keys_change(const char *path, access_keys_alter *change, void *context, struct api_error *error);
 
 /* access_key_make: id and secret from getrandom(2), enabled, made now; nothing else. Returns 0 or -1. */
 int access_key_make(struct access_key *key, struct api_error *error);
+/* access_key_copy: everything of it. Returns 0 (release with access_key_free()) or -1. */
+int access_key_copy(const struct access_key *key, struct access_key *copy, struct api_error *error);
 /* access_key_free: what the key points to; the secret is overwritten. */
 void access_key_free(struct access_key *key);
 /* access_keys_add: the key is the list's from then on; not on -1. */
@@ -74,7 +78,7 @@ void access_keys_remove(struct access_keys *keys, struct access_key *key);
  */
 int access_key_permits(const struct access_key *key, const char *operation, const char *server_id, struct api_error *error);
 
-/* access_pattern_valid: letters and '*', at most 64 of them, that fit at least one operation. */
+/* access_pattern_valid: letters and '*', at most ACCESS_PATTERN_MAX of them, that fit at least one operation. */
 bool access_pattern_valid(const char *pattern);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * The configuration file: what is read, and what each fault says.
  */
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,6 +95,15 @@ an_empty_file_is_all_defaults(void **state)
 	assert_false(config.has_default_profile);
 	assert_int_equal(config.bucket_count, 0);
 	assert_int_equal(config.share_uid_count, 0);
+	assert_int_equal(config.api_listen.port, 8443);
+	assert_true(config_listens_on_loopback(&config));
+	assert_null(config.api_certificate);
+	assert_null(config.api_certificate_key);
+	assert_false(config.api_insecure);
+	assert_string_equal(config.api_keys_file, "/var/lib/berth/api-keys.json");
+	assert_string_equal(config.api_log_file, "/var/log/berth/api.jsonl");
+	assert_null(config.api_metrics_token_file);
+	assert_int_equal(config.api_rate, 100);
 	config_free(&config);
 }
 
@@ -163,6 +173,78 @@ the_rest_of_the_keywords(void **state)
 	assert_int_equal(config.default_uid, 2000);
 	assert_int_equal(config.default_gid, 2001);
 	config_free(&config);
+}
+
+static void
+the_keywords_of_berth_api(void **state)
+{
+	static const char text[] =
+	    "ApiListen 192.0.2.1:443\nApiCertificate /etc/berth/api.pem\nApiCertificateKey /etc/berth/api.key\n"
+	    "ApiInsecure yes\nApiKeysFile /data/keys.json\nApiLogFile /data/api.jsonl\n"
+	    "ApiMetricsTokenFile /etc/berth/token\napirate 0";
+	struct config config;
+
+	(void)state;
+	assert_int_equal(parse(&config, text), 0);
+	assert_int_equal(config.api_listen.port, 443);
+	assert_string_equal(config.api_certificate, "/etc/berth/api.pem");
+	assert_string_equal(config.api_certificate_key, "/etc/berth/api.key");
+	assert_true(config.api_insecure);
+	assert_string_equal(config.api_keys_file, "/data/keys.json");
+	assert_string_equal(config.api_log_file, "/data/api.jsonl");
+	assert_string_equal(config.api_metrics_token_file, "/etc/berth/token");
+	assert_int_equal(config.api_rate, 0);
+	config_free(&config);
+	/* That they fit together is berth-api's to check: what is wrong with it must not keep anybody from logging in. */
+	accepted("ApiListen 0.0.0.0:80");
+	accepted("ApiCertificate /etc/berth/api.pem");
+	accepted("ApiRate 100000");
+}
+
+/* listens: the value is read as this address (as IPv6 writes it) and port. */
+static void
+listens(const char *value, const char *address, unsigned port, bool loopback)
+{
+	char text[128], found[INET6_ADDRSTRLEN];
+	struct config config;
+
+	snprintf(text, sizeof(text), "ApiListen %s", value);
+	if (parse(&config, text) != 0)
+		fail_msg("refused: %s: %s", text, reports.text);
+	assert_non_null(inet_ntop(AF_INET6, &config.api_listen.address, found, sizeof(found)));
+	assert_string_equal(found, address);
+	assert_int_equal(config.api_listen.port, port);
+	assert_int_equal(config_listens_on_loopback(&config), loopback);
+	config_free(&config);
+}
+
+static void
+an_address_and_a_port(void **state)
+{
+	static const char *const NONE[] = {
+		"8443", ":8443", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:-1",
+		"127.0.0.1:https", "127.0.0.1:80x", "127.0.0.1:8443:", "localhost:8443", "*:8443", "127.1:8443",
+		"0x7f000001:80", "127.0.0.1/8:80", "256.0.0.1:80", "[127.0.0.1]:80", "[]:80", "[::1]", "::1:8443",
+		"[::1:8443", "::1]:8443", "[::1]8443", "[::1]x:8443", "[fe80::1%lo]:80", "[1:2:3:4:5:6:7:8:9]:80",
+		"[0000:0000:0000:0000:0000:0000:0000:0000:0000:00001]:80", "\"\"",
+	};
+	char text[128];
+
+	(void)state;
+	listens("127.0.0.1:8443", "::ffff:127.0.0.1", 8443, true);
+	listens("127.255.255.254:1", "::ffff:127.255.255.254", 1, true);
+	listens("0.0.0.0:443", "::ffff:0.0.0.0", 443, false);
+	listens("128.0.0.1:65535", "::ffff:128.0.0.1", 65535, false);
+	listens("192.0.2.7:80", "::ffff:192.0.2.7", 80, false);
+	listens("[::1]:8443", "::1", 8443, true);
+	listens("[::]:8443", "::", 8443, false);
+	listens("[::ffff:127.0.0.1]:80", "::ffff:127.0.0.1", 80, true);
+	listens("[::127.0.0.1]:80", "::127.0.0.1", 80, false);
+	listens("[2001:db8::7]:80", "2001:db8::7", 80, false);
+	for (size_t i = 0; i < sizeof(NONE) / sizeof(NONE[0]); i++) {
+		snprintf(text, sizeof(text), "ApiListen %s", NONE[i]);
+		refused(text, "ApiListen: not ", "allowed: ADDRESS:PORT, such as 127.0.0.1:8443, 0.0.0.0:443 or [::1]:8443");
+	}
 }
 
 static void
@@ -237,6 +319,15 @@ values_are_checked(void **state)
 	refused("MinRsaBits 512", "MinRsaBits", "1024");
 	refused("TargetSeconds 0", "TargetSeconds", "1 to 300");
 	refused("PathShowsAll 1", "PathShowsAll", "yes, no");
+	refused("ApiCertificate api.pem", "ApiCertificate: not an absolute path", "allowed");
+	refused("ApiCertificateKey /", "ApiCertificateKey", "not / itself");
+	refused("ApiInsecure on", "ApiInsecure", "yes, no");
+	refused("ApiKeysFile /var/lib/../keys", "ApiKeysFile", ". or ..");
+	refused("ApiLogFile /var/log/", "ApiLogFile", "empty component");
+	refused("ApiMetricsTokenFile token", "ApiMetricsTokenFile: not an absolute path", "allowed");
+	refused("ApiRate 100001", "ApiRate", "from 0 (without bound) to 100000");
+	refused("ApiRate -1", "ApiRate", "requests a second");
+	refused("ApiRate unlimited", "ApiRate", "requests a second");
 }
 
 static void
@@ -288,7 +379,8 @@ static void
 random_bytes_never_break_it(void **state)
 {
 	static const char *const words[] = {
-		"ServerId ", "Bucket ", "MinUid ", "DefaultPosixProfile ", "\"", " ", "#", "\n", "/", "..", "1000",
+		"ServerId ", "Bucket ", "MinUid ", "DefaultPosixProfile ", "ApiListen ", "[", "]", "\"", " ", "#", "\n", "/",
+		"..", "1000",
 		"4294967295", ":", "\r", "\t", "sqlite:", "yes", "DataRoot ", "ShareUid ", "\\", "x",
 	};
 	const size_t word_count = sizeof(words) / sizeof(words[0]);
@@ -440,6 +532,8 @@ main(void)
 		cmocka_unit_test(an_empty_file_is_all_defaults),
 		cmocka_unit_test(every_keyword_is_read),
 		cmocka_unit_test(the_rest_of_the_keywords),
+		cmocka_unit_test(the_keywords_of_berth_api),
+		cmocka_unit_test(an_address_and_a_port),
 		cmocka_unit_test(faults_name_file_line_and_what_is_allowed),
 		cmocka_unit_test(all_faults_of_a_file_are_reported),
 		cmocka_unit_test(values_are_checked),

@@ -264,6 +264,42 @@ test_many_members(void **state)
 	free(text);
 }
 
+/* A list of empty lists, of so many values in all. */
+static char *
+write_values(char *text, int count)
+{
+	char *to = text;
+
+	*to++ = '[';
+	for (int i = 1; i < count; i++)
+		to += sprintf(to, "%s[]", i > 1 ? "," : "");
+	strcpy(to, "]");
+	return text;
+}
+
+/* The largest request that there is reason for is read; what becomes many times as large in memory is not. */
+static void
+test_many_values(void **state)
+{
+	static const char MAPPING[] = "{\"Entry\":\"/\",\"Target\":\"/b\",\"Type\":\"FILE\"},";
+	char *text = malloc(16000000), *to = text;
+
+	(void)state;
+	assert_non_null(text);
+	to += sprintf(to, "{\"HomeDirectoryMappings\":[");
+	for (int i = 0; i < 50000; i++)
+		to += sprintf(to, "%s", MAPPING);
+	strcpy(to - 1, "]}");
+	takes(text);
+	takes(write_values(text, 400000));
+	write_values(text, 400001);
+	refuses(text, strlen(text));
+	assert_non_null(strstr(error.message, "more than 400000 values"));
+	write_values(text, 5000000);
+	refuses(text, strlen(text));
+	free(text);
+}
+
 int
 main(void)
 {
@@ -278,6 +314,7 @@ main(void)
 		cmocka_unit_test(test_long_numbers),
 		cmocka_unit_test(test_every_byte),
 		cmocka_unit_test(test_many_members),
+		cmocka_unit_test(test_many_values),
 	};
 
 	return cmocka_run_group_tests_name("parse", tests, NULL, NULL);

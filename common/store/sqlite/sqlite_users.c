@@ -13,6 +13,14 @@
 
 #define THIS_USER "WHERE server_key = (SELECT server_key FROM servers WHERE server_id = ?1) AND user_name = ?2"
 
+/* Which of the two is unknown? */
+static void
+unknown_user(struct sqlite_store *store, const char *server_id, const char *user_name, struct api_error *error)
+{
+	if (sqlite_server_key(store, server_id, error) != -1)
+		api_fail_resource(error, API_NOT_FOUND, "User", user_name);
+}
+
 int64_t
 sqlite_user_key(struct sqlite_store *store, const char *server_id, const char *user_name, struct api_error *error)
 {
@@ -28,9 +36,8 @@ sqlite_user_key(struct sqlite_store *store, const char *server_id, const char *u
 	if (got == 1)
 		key = sqlite3_column_int64(statement, 0);
 	sqlite3_reset(statement);
-	/* Which of the two is unknown? */
-	if (got == 0 && sqlite_server_key(store, server_id, error) != -1)
-		api_fail_resource(error, API_NOT_FOUND, "User", user_name);
+	if (got == 0)
+		unknown_user(store, server_id, user_name, error);
 	return key;
 }
 
@@ -156,66 +163,85 @@ read_user_row(struct sqlite_row *row, struct user_record *user)
 	struct api_error why;
 	const char *mappings;
 
-	sqlite_row_copy(row, 0, user->server_id, SERVER_ID_LENGTH);
-	sqlite_row_copy(row, 1, user->user_name, USER_NAME_MAX);
-	user->home_type = sqlite_row_home_type(row, 2);
-	user->home_directory = sqlite_row_dup(row, 3, PATH_BYTES_MAX);
-	user->role = sqlite_row_dup(row, 4, ROLE_MAX);
-	user->policy = sqlite_row_dup(row, 5, POLICY_MAX);
-	user->profile.has_secondary_gids = sqlite3_column_int64(row->statement, 7) != 0;
-	user->has_profile = sqlite_row_has(row, 8) || sqlite_row_has(row, 9);
+	sqlite_row_copy(row, 1, user->server_id, SERVER_ID_LENGTH);
+	sqlite_row_copy(row, 2, user->user_name, USER_NAME_MAX);
+	user->home_type = sqlite_row_home_type(row, 3);
+	user->home_directory = sqlite_row_dup(row, 4, PATH_BYTES_MAX);
+	user->role = sqlite_row_dup(row, 5, ROLE_MAX);
+	user->policy = sqlite_row_dup(row, 6, POLICY_MAX);
+	user->profile.has_secondary_gids = sqlite3_column_int64(row->statement, 8) != 0;
+	user->has_profile = sqlite_row_has(row, 9) || sqlite_row_has(row, 10);
 	if (user->has_profile) {
-		user->profile.uid = sqlite_row_u32(row, 8);
-		user->profile.gid = sqlite_row_u32(row, 9);
+		user->profile.uid = sqlite_row_u32(row, 9);
+		user->profile.gid = sqlite_row_u32(row, 10);
 	}
-	mappings = sqlite_row_text(row, 6, MAPPINGS_BYTES);
+	mappings = sqlite_row_text(row, 7, MAPPINGS_BYTES);
 	if (mappings != NULL &&
 	    record_json_read_mappings(mappings, strlen(mappings), &user->mappings, &user->mapping_count, &why) == -1) {
 		if (why.code == API_UNAVAILABLE)
 			sqlite_row_no_memory(row);
 		else
-			sqlite_row_bad(row, 6, "no list of mappings");
+			sqlite_row_bad(row, 7, "no list of mappings");
 	}
 	return row->bad ? -1 : 0;
+}
+
+static int
+read_gids(struct sqlite_store *store, int64_t user_key, struct posix_profile *profile, struct api_error *error)
+{
+	sqlite3_stmt *statement = sqlite_query(store, STATEMENT_READ_SECONDARY_GIDS,
+	    "SELECT gid FROM secondary_gids WHERE user_key = ?1 ORDER BY position", error, "i", user_key);
+
+	return sqlite_read_gids(store, statement, profile->secondary_gids, &profile->secondary_gid_count, error);
+}
+
+#define READ_USER "SELECT user_key, server_id, user_name, " ROW_COLUMNS " FROM users JOIN servers USING (server_key) WHERE "
+
+/* The user of a READ_USER: 1, 0 when there is none, or -1. */
+static int
+read_user(struct sqlite_store *store, sqlite3_stmt *statement, struct user_record *user, struct api_error *error)
+{
+	struct sqlite_row row = { .store = store, .statement = statement, .error = error };
+	int64_t user_key = 0;
+	int got;
+
+	if (statement == NULL)
+		return -1;
+	got = sqlite_step(store, statement, error);
+	if (got == 1) {
+		user_key = sqlite3_column_int64(statement, 0);
+		got = read_user_row(&row, user) == 0 ? 1 : -1;
+	}
+	sqlite3_reset(statement);
+	if (got == 1 && (read_gids(store, user_key, &user->profile, error) == -1 ||
+	    sqlite_read_keys(store, user_key, user, error) == -1 ||
+	    sqlite_read_user_tags(store, user_key, &user->tags, &user->tag_count, error) == -1))
+		return -1;
+	return got;
 }
 
 int
 sqlite_read_user(struct sqlite_store *store, int64_t user_key, struct user_record *user, struct api_error *error)
 {
-	struct sqlite_row row = { .store = store, .error = error };
-	sqlite3_stmt *gids;
-	int got;
+	int got = read_user(store, sqlite_query(store, STATEMENT_READ_USER, READ_USER "user_key = ?1", error, "i", user_key),
+	    user, error);
 
-	row.statement = sqlite_query(store, STATEMENT_READ_USER,
-	    "SELECT server_id, user_name, home_directory_type, home_directory, role, policy, mappings, has_secondary_gids, "
-	    "uid, gid FROM users JOIN servers USING (server_key) WHERE user_key = ?1",
-	    error, "i", user_key);
-	if (row.statement == NULL)
-		return -1;
-	got = sqlite_step(store, row.statement, error);
-	if (got == 1)
-		got = read_user_row(&row, user);
-	else if (got == 0)
-		got = api_fail(error, API_INTERNAL, "Store %.1000s: a user is of no server: was the file edited?",
+	if (got == 0)
+		return api_fail(error, API_INTERNAL, "Store %.1000s: a user is of no server: was the file edited?",
 		    store->path);
-	sqlite3_reset(row.statement);
-	if (got == -1)
-		return -1;
-	gids = sqlite_query(store, STATEMENT_READ_SECONDARY_GIDS,
-	    "SELECT gid FROM secondary_gids WHERE user_key = ?1 ORDER BY position", error, "i", user_key);
-	if (sqlite_read_gids(store, gids, user->profile.secondary_gids, &user->profile.secondary_gid_count, error) == -1 ||
-	    sqlite_read_keys(store, user_key, user, error) == -1)
-		return -1;
-	return sqlite_read_user_tags(store, user_key, &user->tags, &user->tag_count, error);
+	return got == 1 ? 0 : -1;
 }
 
 static int
 describe_user(struct sqlite_store *store, const char *server_id, const char *user_name, struct user_record *user,
     struct api_error *error)
 {
-	int64_t user_key = sqlite_user_key(store, server_id, user_name, error);
+	int got = read_user(store, sqlite_query(store, STATEMENT_DESCRIBE_USER, READ_USER "server_id = ?1 AND user_name = ?2",
+	    error, "tt", server_id, user_name), user, error);
 
-	return user_key == -1 ? -1 : sqlite_read_user(store, user_key, user, error);
+	if (got == 0)
+		unknown_user(store, server_id, user_name, error);
+	return got == 1 ? 0 : -1;
 }
 
 int
