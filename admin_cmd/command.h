@@ -48,6 +48,7 @@ int fsck_command(int argc, char **argv, struct command_globals *globals);
 int backup_command(int argc, char **argv, struct command_globals *globals);
 int restore_command(int argc, char **argv, struct command_globals *globals);
 int tail_command(int argc, char **argv, struct command_globals *globals);
+int api_key_command(int argc, char **argv, struct command_globals *globals);
 
 /* admin_refused: says on stderr that an operation was refused, as the AWS command line does. Returns COMMAND_REFUSED. */
 int admin_refused(const char *api_name, const struct api_error *error);

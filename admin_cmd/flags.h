@@ -11,6 +11,13 @@
 /* The codes in a command's table. Those before FLAG_OWN go to the globals. */
 enum { FLAG_CONFIG = 256, FLAG_OUTPUT, FLAG_QUERY, FLAG_HELP, FLAG_OWN };
 
+/* Rows of a command's table: the flags of all commands that print something. */
+#define FLAGS_OF_ALL \
+	{ "config", required_argument, NULL, FLAG_CONFIG }, \
+	{ "output", required_argument, NULL, FLAG_OUTPUT }, \
+	{ "query", required_argument, NULL, FLAG_QUERY }, \
+	{ "help", no_argument, NULL, FLAG_HELP }
+
 struct flags {
 	const char *command; /* "berth import": what messages begin with */
 	const char *usage;   /* what stands above them */

@@ -5,10 +5,7 @@
 enum { FLAG_VERSION = FLAG_OWN };
 
 static const struct option options[] = {
-	{ "config", required_argument, NULL, FLAG_CONFIG },
-	{ "output", required_argument, NULL, FLAG_OUTPUT },
-	{ "query", required_argument, NULL, FLAG_QUERY },
-	{ "help", no_argument, NULL, FLAG_HELP },
+	FLAGS_OF_ALL,
 	{ "version", no_argument, NULL, FLAG_VERSION },
 	{ NULL, 0, NULL, 0 },
 };

@@ -23,12 +23,7 @@ local_store_become(const char *command, const struct config *config)
 {
 	if (identity_become(config->user) == 0)
 		return 0;
-	if (errno == EPERM)
-		fprintf(stderr, "%s: User %s: it must be neither root nor of root's group\n", command, config->user);
-	else if (errno == ENOENT)
-		fprintf(stderr, "%s: User %s: /etc/passwd has no such user\n", command, config->user);
-	else
-		fprintf(stderr, "%s: can't become User %s: %s\n", command, config->user, strerror(errno));
+	fprintf(stderr, "%s: can't become User %s: %s\n", command, config->user, identity_problem(errno));
 	return -1;
 }
 

@@ -19,6 +19,7 @@ static const struct {
 	{ "fsck", fsck_command },
 	{ "backup", backup_command },
 	{ "restore", restore_command },
+	{ "api-key", api_key_command },
 };
 
 static const char usage[] =
@@ -33,6 +34,7 @@ static const char usage[] =
     "  fsck [--repair]           check the store, and mend it\n"
     "  backup FILE               copy the store while it is in use\n"
     "  restore FILE              put a copy back\n"
+    "  api-key create            an access key for berth-api; also list, enable, disable, delete\n"
     "  version                   print the version\n"
     "  help                      print this\n"
     "\n"

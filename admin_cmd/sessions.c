@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin_cmd/columns.h"
 #include "admin_cmd/flags.h"
 #include "common/host/registry.h"
 
@@ -22,64 +23,25 @@ static const char usage[] =
     "\n"
     "  --output json|text|table  default: table\n";
 
-enum { COLUMN_ID, COLUMN_USER, COLUMN_SERVER, COLUMN_CLIENT, COLUMN_SINCE, COLUMN_UID, COLUMNS };
-
-#define CELL_MAX 128 /* the longest is a user name, of USER_NAME_MAX */
-
-struct row {
-	char cells[COLUMNS][CELL_MAX];
-};
-
 /* The registry lets only visible ASCII through, so nothing here can disturb a terminal. */
 static void
-session_row(const struct live_session *session, struct row *row)
+fill_row(const void *context, size_t row, char **cells)
 {
-	snprintf(row->cells[COLUMN_ID], CELL_MAX, "%s", session->id);
-	snprintf(row->cells[COLUMN_USER], CELL_MAX, "%s", session->user);
-	snprintf(row->cells[COLUMN_SERVER], CELL_MAX, "%s", session->server_id);
-	snprintf(row->cells[COLUMN_CLIENT], CELL_MAX, "%s", session->client);
-	output_time((double)session->since, row->cells[COLUMN_SINCE], CELL_MAX);
-	snprintf(row->cells[COLUMN_UID], CELL_MAX, "%u", session->uid);
+	const struct live_session *session = (const struct live_session *)context + row;
+	char since[64], uid[16];
+
+	output_time((double)session->since, since, sizeof(since));
+	snprintf(uid, sizeof(uid), "%u", session->uid);
+	*cells++ = strdup(session->id);
+	*cells++ = strdup(session->user);
+	*cells++ = strdup(session->server_id);
+	*cells++ = strdup(session->client);
+	*cells++ = strdup(since);
+	*cells = strdup(uid);
 }
 
-static void
-print_row(const struct row *row, const size_t *widths)
-{
-	for (size_t i = 0; i < COLUMNS; i++) {
-		if (widths == NULL)
-			printf("%s%s", i == 0 ? "" : "\t", row->cells[i]);
-		else
-			printf("%s%-*s", i == 0 ? "" : "  ", i + 1 == COLUMNS ? 0 : (int)widths[i], row->cells[i]);
-	}
-	putchar('\n');
-}
-
-/* Rows between tabs, or aligned below the columns' names. */
-static int
-print_rows(const struct live_session *sessions, size_t count, bool aligned)
-{
-	struct row header = { .cells = { "ID", "USER", "SERVER", "CLIENT", "SINCE", "UID" } };
-	struct row *rows = calloc(count + 1, sizeof(*rows));
-	size_t widths[COLUMNS];
-
-	if (rows == NULL)
-		return -1;
-	for (size_t i = 0; i < COLUMNS; i++)
-		widths[i] = strlen(header.cells[i]);
-	for (size_t i = 0; i < count; i++) {
-		session_row(&sessions[i], &rows[i]);
-		for (size_t j = 0; j < COLUMNS; j++) {
-			if (strlen(rows[i].cells[j]) > widths[j])
-				widths[j] = strlen(rows[i].cells[j]);
-		}
-	}
-	if (aligned)
-		print_row(&header, widths);
-	for (size_t i = 0; i < count; i++)
-		print_row(&rows[i], aligned ? widths : NULL);
-	free(rows);
-	return 0;
-}
+static const char *const NAMES[] = { "ID", "USER", "SERVER", "CLIENT", "SINCE", "UID" };
+static const struct columns COLUMNS = { NAMES, sizeof(NAMES) / sizeof(NAMES[0]), fill_row };
 
 static int
 add_session(cJSON *list, const struct live_session *session)
@@ -126,7 +88,7 @@ print_sessions(const struct live_session *sessions, size_t count, enum output_fo
 	if (format == OUTPUT_JSON)
 		result = print_json(sessions, count);
 	else
-		result = print_rows(sessions, count, format != OUTPUT_TEXT);
+		result = columns_print(&COLUMNS, sessions, count, format != OUTPUT_TEXT);
 	if (result == -1) {
 		fputs("berth sessions: no memory\n", stderr);
 		return COMMAND_FAILED;
@@ -179,10 +141,7 @@ end_all_named(const struct live_session *sessions, size_t count, int argc, char 
 }
 
 static const struct option options[] = {
-	{ "config", required_argument, NULL, FLAG_CONFIG },
-	{ "output", required_argument, NULL, FLAG_OUTPUT },
-	{ "query", required_argument, NULL, FLAG_QUERY },
-	{ "help", no_argument, NULL, FLAG_HELP },
+	FLAGS_OF_ALL,
 	{ NULL, 0, NULL, 0 },
 };
 

@@ -38,10 +38,7 @@ static const struct option options[] = {
 	{ "server-id", required_argument, NULL, FLAG_SERVER_ID },
 	{ "max-items", required_argument, NULL, FLAG_MAX_ITEMS },
 	{ "starting-token", required_argument, NULL, FLAG_STARTING_TOKEN },
-	{ "config", required_argument, NULL, FLAG_CONFIG },
-	{ "output", required_argument, NULL, FLAG_OUTPUT },
-	{ "query", required_argument, NULL, FLAG_QUERY },
-	{ "help", no_argument, NULL, FLAG_HELP },
+	FLAGS_OF_ALL,
 	{ NULL, 0, NULL, 0 },
 };
 

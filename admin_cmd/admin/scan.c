@@ -24,10 +24,7 @@ enum {
 };
 
 static const struct option common_options[] = {
-	{ "config", required_argument, NULL, FLAG_CONFIG },
-	{ "output", required_argument, NULL, FLAG_OUTPUT },
-	{ "query", required_argument, NULL, FLAG_QUERY },
-	{ "help", no_argument, NULL, FLAG_HELP },
+	FLAGS_OF_ALL,
 	{ "cli-input-json", required_argument, NULL, OPTION_CLI_INPUT },
 	{ "generate-cli-skeleton", optional_argument, NULL, OPTION_SKELETON },
 };

@@ -45,10 +45,7 @@ static const struct option options[] = {
 	{ "session", required_argument, NULL, FLAG_SESSION },
 	{ "server-id", required_argument, NULL, FLAG_SERVER },
 	{ "since", required_argument, NULL, FLAG_SINCE },
-	{ "config", required_argument, NULL, FLAG_CONFIG },
-	{ "output", required_argument, NULL, FLAG_OUTPUT },
-	{ "query", required_argument, NULL, FLAG_QUERY },
-	{ "help", no_argument, NULL, FLAG_HELP },
+	FLAGS_OF_ALL,
 	{ NULL, 0, NULL, 0 },
 };
 

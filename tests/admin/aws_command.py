@@ -29,6 +29,19 @@ def as_on_the_wire(value):
     return wire
 
 
+def aws_environment(home, **variables):
+    """All that `aws` sees; nothing of who runs the test. variables: in addition, or in place of these."""
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "TZ": "UTC", "LC_ALL": "C.UTF-8", "AWS_PAGER": "",
+            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example", "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            **variables}
+
+
+def run_aws(words, url, home, **variables):
+    return subprocess.run([AWS, "transfer", *words, "--endpoint-url", url], text=True, capture_output=True, timeout=60,
+                          check=False, env=aws_environment(home, **variables))
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):  # pylint: disable=invalid-name
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -70,9 +83,4 @@ class Endpoint(http.server.ThreadingHTTPServer):
         return 400, {"__type": refusal[1], "Message": refusal[2]}
 
     def aws(self, *words, timezone="UTC", port=None):
-        environment = {"PATH": os.environ["PATH"], "HOME": self.home.name, "TZ": timezone, "LC_ALL": "C.UTF-8",
-                       "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example", "AWS_PAGER": "",
-                       "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
-                       "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
-        return subprocess.run([AWS, "transfer", *words, "--endpoint-url", f"http://127.0.0.1:{port or self.server_port}"],
-                              text=True, capture_output=True, timeout=60, check=False, env=environment)
+        return run_aws(words, f"http://127.0.0.1:{port or self.server_port}", self.home.name, TZ=timezone)
