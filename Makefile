@@ -45,7 +45,7 @@ BENCH_C  := $(wildcard tests/bench/*.c)
 ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(API_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(SESSION_C) $(UNIT_C) $(LOGIN_C) \
     $(STORE_C) $(BENCH_C)
 
-HEAVY_LIBS := -lsqlite3 -lcjson -lssh -lcrypto
+HEAVY_LIBS := -lsqlite3 -lcjson -lssh -lcrypto -lm
 API_LIBS   := -lmicrohttpd -lgnutls -lpthread
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -56,11 +56,12 @@ KEYS     := $(B)/berth-keys
 SESSION  := $(B)/berth-session
 AGENT    := $(B)/berthd
 ADMIN    := $(B)/berth
+API      := $(B)/berth-api
 UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_C))
 HELPERS  := $(patsubst tests/login/%.c,$(B)/tests/%,$(LOGIN_C)) $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_C)) \
     $(B)/tests/killed_writers $(B)/tests/fail_io.so
 
-all: $(NSS_SO) $(PAM_SO) $(KEYS) $(SESSION) $(AGENT) $(ADMIN)
+all: $(NSS_SO) $(PAM_SO) $(KEYS) $(SESSION) $(AGENT) $(ADMIN) $(API)
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -96,6 +97,9 @@ $(AGENT): $(call obj,$(AGENT_C)) $(B)/libheavy.a $(B)/libthin.a
 $(ADMIN): $(call obj,$(ADMIN_C)) $(B)/libheavy.a $(B)/libthin.a
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS)
 
+$(API): $(call obj,$(API_C)) $(B)/libheavy.a $(B)/libthin.a
+	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(API_LIBS)
+
 # Unit tests reach internal functions by linking the objects themselves.
 UNIT_OBJ := $(call obj,$(filter-out %/main.c,$(AGENT_C) $(API_C) $(ADMIN_C) $(SESSION_C)) $(NSS_C) $(PAM_C))
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_OBJ) $(B)/libheavy.a $(B)/libthin.a
@@ -117,7 +121,8 @@ $(B)/tests/fail_io.so: $(B)/obj/tests/store/fail_io.o
 # As needed: what a program of the benchmark doesn't use, it isn't to load.
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(call obj,$(PAM_C)) $(B)/libheavy.a $(B)/libthin.a
 	@mkdir -p $(@D)
-	$(CC) -pie $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(B)/libheavy.a $(B)/libthin.a $(HEAVY_LIBS) -lpam -lpthread
+	$(CC) -pie $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(B)/libheavy.a $(B)/libthin.a $(HEAVY_LIBS) $(API_LIBS) \
+	    -lpam
 
 deps:
 	packaging/deps.sh

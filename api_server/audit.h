@@ -2,6 +2,17 @@
  * The audit log: a line of JSON for every call, in ApiLogFile; docs/api.md describes its members. Never a secret, a
  * signature, a key's body or a policy: of what a call changes, the names of the request's members alone.
  *
+ *   {"time":"2026-11-22T14:00:00.123456Z","request":"…","key":"BRTH…","authenticated":true,"client":"127.0.0.1",
+ *    "port":50022,"operation":"UpdateUser","server":"s-…","user":"alice","result":"ok","changed":["Policy","Role"],
+ *    "milliseconds":1.234}
+ *
+ *   key, operation   left out when not known
+ *   server, user     those that the request, its Arn or the answer names, when they are written as such things are;
+ *   ssh_public_key   so is a key's id
+ *   result           "ok", or the error's name; then "message" has its text, cut after 480 bytes
+ *   changed          of a write that was done: the members that the request brought, without those above; of tags
+ *                    "Tags" or "TagKeys" alone, since keys of tags are the customer's own text
+ *
  * A line that can't be written to the file goes to syslog instead, and that is said. Any thread may write.
  */
 #ifndef BERTH_AUDIT_H
@@ -32,9 +43,10 @@ struct audit_entry {
 struct audit *audit_open(const char *path);
 /* audit_reopen: after logrotate, or with another path. */
 void audit_reopen(struct audit *audit, const char *path);
-/* audit_write: at most AUDIT_REFUSED_PER_SECOND lines a second for calls that aren't authenticated; how many more there
- * were stands in a line of its own ("suppressed"). */
-#define AUDIT_REFUSED_PER_SECOND 20
+/* audit_write: for calls that aren't authenticated AUDIT_REFUSED_AT_ONCE lines, and one more each second, so that a day of
+ * them takes some 40 MB and not a disk; how many more there were stands in a line of its own:
+ * {"time":…,"suppressed":N}. */
+#define AUDIT_REFUSED_AT_ONCE 20
 void audit_write(struct audit *audit, const struct audit_entry *entry);
 /* audit_lost: lines that the file did not take since the start. */
 unsigned long audit_lost(struct audit *audit);

@@ -19,6 +19,7 @@
 #define SIGV4_KEY_ID_MAX   128
 #define SIGV4_SKEW_SECONDS 900 /* how far a signature's time may be from ours, either way */
 #define SIGV4_SIGNED_MAX   64  /* headers that a signature may name */
+#define SIGV4_HEADERS_MAX  256 /* headers that a request may have */
 
 struct sigv4_header {
 	const char *name, *value; /* as received; a name that came twice stands here twice, in the order received */
