@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that building and testing Berth need, or (with `build`) building alone. Quick when all is
-# there. Starts no daemon: sshd is unpacked into build/openssh-server, not installed, where the machine has none.
+# there. Starts no daemon: sshd is unpacked into build/openssh-server, not installed, where the machine has none. The
+# JavaScript SDK, which Debian doesn't have, comes from npm into build/javascript.
 #
 #   deps.sh [build]
 set -euo pipefail
@@ -8,10 +9,12 @@ cd "$(dirname "$0")/.."
 
 build_packages=(gcc make pkg-config libc6-dev libpam0g-dev libssh-dev libcjson-dev libsqlite3-dev libevent-dev libssl-dev
     libmicrohttpd-dev libgnutls28-dev)
-test_packages=(awscli libcmocka-dev openssh-client openssl python3 python3-pytest python3-pytest-timeout python3-paramiko python3-boto3
-    sqlite3 lftp rclone sshfs fuse3 jq strace logrotate iproute2 procps util-linux mount)
+test_packages=(awscli libcmocka-dev openssh-client openssl python3 python3-pytest python3-pytest-timeout python3-paramiko
+    python3-boto3 curl sqlite3 lftp rclone sshfs fuse3 jq strace logrotate iproute2 procps util-linux mount)
 sshd_packages=(openssh-server openssh-sftp-server libwrap0)
+javascript_packages=(nodejs npm)
 unpacked=build/openssh-server
+javascript=build/javascript
 
 say() {
 	if [ -t 1 ]; then
@@ -110,6 +113,36 @@ check_libraries() {
 	[ -z "$missing" ] || fail "sshd lacks libraries:" $missing
 }
 
+# Where the tests find programs (tests/host/enter): not in whatever PATH the caller has.
+has_program() {
+	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin type -P "$1" >/dev/null
+}
+
+# What it installs is pinned by the lock file, which has a hash of each package. All that npm writes is in build/; no package
+# gets to run a script of its own.
+install_javascript() {
+	local source=tests/api/javascript log
+	if ! has_program node || ! has_program npm; then
+		install_packages "${javascript_packages[@]}"
+	fi
+	if cmp -s "$source/package-lock.json" "$javascript/.complete"; then
+		return
+	fi
+	say "installing the JavaScript SDK"
+	rm -rf "$javascript"
+	mkdir -p "$javascript"
+	cp "$source/package.json" "$source/package-lock.json" "$javascript"
+	log=$(mktemp)
+	if ! (cd "$javascript" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --cache cache) >"$log" 2>&1
+	then
+		cat "$log" >&2
+		rm -f "$log"
+		fail "npm could not install the JavaScript SDK that $source/package-lock.json names"
+	fi
+	rm -rf "$log" "$javascript/cache"
+	cp "$source/package-lock.json" "$javascript/.complete"
+}
+
 case ${1-} in
 build)
 	install_packages "${build_packages[@]}"
@@ -117,6 +150,7 @@ build)
 '')
 	install_packages "${build_packages[@]}" "${test_packages[@]}"
 	unpack_sshd
+	install_javascript
 	;;
 *)
 	echo "usage: $0 [build]" >&2

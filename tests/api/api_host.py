@@ -20,12 +20,22 @@ from admin_command import BERTH, new_admin  # noqa: E402  pylint: disable=wrong-
 
 BERTH_API = BERTH.with_name("berth-api")
 REGION = "us-east-1"
+PATIENCE = 30  # seconds, on a machine that has other things to do: an end for what never comes
 
 
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def wait_until(condition, what="", seconds=PATIENCE):
+    """Until the condition is true; returns its value. what: of a condition that never is, what to show."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, what() if callable(what) else what
+        time.sleep(0.01)
+    return value
 
 
 class ApiKey:
@@ -36,7 +46,8 @@ class ApiKey:
 
 
 class ApiHost:
-    """admin: an Admin (tests/admin/admin_command.py) on the same store, with one server. key: an access key that may do all."""
+    """admin: an Admin (tests/admin/admin_command.py) on the same store, with one server. key: an access key that may do
+    all."""
 
     def __init__(self, admin):
         self.admin, self.directory, self.port = admin, admin.directory, free_port()
@@ -72,10 +83,10 @@ class ApiHost:
         return ApiKey(json.loads(done.stdout)["AccessKey"])
 
     def make_certificate(self):
-        """A certificate for 127.0.0.1 and localhost, signed by itself; returns the lines of the configuration that name it."""
+        """A certificate for 127.0.0.1 and localhost, signed by itself; returns the configuration's lines that name it."""
         self.certificate, key = self.directory / "certificate.pem", self.admin.store_directory / "key.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                        "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
                         "-keyout", key, "-out", self.certificate], check=True, capture_output=True)
         if os.geteuid() == 0:
             status = self.admin.store_directory.stat()
@@ -93,23 +104,24 @@ class ApiHost:
         """berth-api's own log."""
         return self.output.read_text()
 
-    def wait_log(self, text, count=1, seconds=10):
-        end = time.monotonic() + seconds
-        while self.log().count(text) < count:
-            assert self.process.poll() is None or self.log().count(text) >= count, f"ended without {text!r}: {self.log()}"
-            assert time.monotonic() < end, f"no {text!r} in: {self.log()}"
-            time.sleep(0.01)
+    def wait_log(self, text, count=1):
+        def is_there():
+            ended = self.process.poll() is not None  # before the look: what it said last is there then
+            there = self.log().count(text) >= count
+            assert there or not ended, f"ended without {text!r}: {self.log()}"
+            return there
+        wait_until(is_there, lambda: f"no {text!r} in: {self.log()}")
 
     def audit(self):
-        """The audit log's lines, each as a dict."""
-        data = self.log_file.read_text()
-        assert data == "" or data.endswith("\n")
-        return [json.loads(line) for line in data.splitlines()]
+        """The audit log's whole lines, each as a dict; while berth-api runs, a reader may see the last one half written."""
+        *lines, rest = self.log_file.read_text().split("\n")
+        assert rest == "" or self.process.poll() is None
+        return [json.loads(line) for line in lines]
 
     def hangup(self):
         self.process.send_signal(signal.SIGHUP)
 
-    def stop(self, how=signal.SIGTERM, seconds=20):
+    def stop(self, how=signal.SIGTERM, seconds=PATIENCE):
         """Returns its exit status."""
         self.process.send_signal(how)
         return self.process.wait(seconds)
@@ -125,7 +137,7 @@ class ApiHost:
         """(status, headers, body) of a plain GET."""
         request = urllib.request.Request(self.url + path, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as refusal:
             return refusal.code, refusal.headers, refusal.read()
