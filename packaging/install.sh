@@ -15,6 +15,7 @@ cd "$(dirname "$0")/.."
 # Every installed file, once: "MODE SOURCE DESTINATION".
 files() {
 	echo "0755 build/berthd $prefix/sbin/berthd"
+	echo "0755 build/berth-api $prefix/sbin/berth-api"
 	echo "0755 build/berth $prefix/bin/berth"
 	echo "0755 build/berth-keys $libexecdir/berth-keys"
 	echo "0755 build/berth-session $libexecdir/berth-session"
@@ -58,7 +59,8 @@ case $action in
 install) install_files ;;
 uninstall)
 	uninstall_files
-	echo "left as they are: /etc/berth, the store in /var/lib/berth, the transfer log in /var/log/berth, and Berth's users"
+	echo "left as they are: /etc/berth, the store and the access keys in /var/lib/berth, the logs in /var/log/berth," \
+	    "and Berth's users"
 	;;
 *)
 	echo "$0: unknown action $action" >&2

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Shows Berth at work: three users on a stock sshd, on a private copy of this host that is gone afterwards.
+# Shows Berth at work: four users on a stock sshd, on a private copy of this host that is gone afterwards.
 #
 #   tests/demo/demo.sh           the show, then everything is as before
 #   tests/demo/demo.sh --keep    the show, then sshd stays on 127.0.0.1; says how to connect and how to stop it
@@ -83,7 +83,7 @@ how_to_connect() {
 		chown -R "$SUDO_UID:${SUDO_GID-}" "$state"
 	fi
 	heading "sshd keeps running on 127.0.0.1 port $1"
-	for user in alice bob carol; do
+	for user in alice bob carol dave; do
 		printf 'sftp -P %s -i %q -o IdentitiesOnly=yes -o UserKnownHostsFile=%q %s@127.0.0.1\n' \
 		    "$1" "$PWD/$state/$user" "$known" "$user"
 	done
@@ -144,7 +144,7 @@ start_host() {
 }
 
 all_closed() {
-	[ "$(grep -c 'pam_berth.*session closed' /run/messages)" -eq 3 ]
+	[ "$(grep -c 'pam_berth.*session closed' /run/messages)" -eq 4 ]
 }
 
 make_data() {
@@ -155,9 +155,10 @@ make_data() {
 	install -d -o 5001 -g 5001 $bucket/home/alice
 	install -d -o 5002 -g 5002 $bucket/home/bob
 	install -d -o 5003 -g 5003 $bucket/home/carol
+	install -d -o 5004 -g 5004 $bucket/home/dave
 	chgrp 7001 $bucket/team
 	chmod 2770 $bucket/team
-	for user in alice bob carol; do
+	for user in alice bob carol dave; do
 		ssh-keygen -q -t ed25519 -N '' -C "$user" -f "$state/$user"
 	done
 	echo "uploaded by the demo" >/tmp/upload.txt
@@ -171,7 +172,7 @@ login() {
 }
 
 closed_in_transfer_log() {
-	[ "$(berth tail -n all --operation session-close --output json | wc -l)" -eq 3 ]
+	[ "$(berth tail -n all --operation session-close --output json | wc -l)" -eq 4 ]
 }
 
 owner_on_host() {
@@ -233,6 +234,35 @@ demo_carol() {
 	owner_on_host /srv/berth/bucket/team/upload.txt 5003:7001
 }
 
+# Debian's, without what this host has configured for it.
+aws() {
+	env -i PATH="$PATH" no_proxy=127.0.0.1 AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/tmp/credentials \
+	    AWS_EC2_METADATA_DISABLED=true /usr/bin/aws "$@"
+}
+
+demo_dave() {
+	local api url
+	heading "dave: made by the AWS command line, through berth-api"
+	url=127.0.0.1:$(free_port)
+	echo "ApiListen $url" >>/etc/berth/berth.conf
+	berth-api &
+	api=$!
+	wait_for listens "${url#*:}"
+	echo '$ berth api-key create >> ~/.aws/credentials'
+	berth api-key create >/tmp/credentials
+	show aws --profile berth --endpoint-url "http://$url" transfer create-user --server-id "$server" \
+	    --user-name dave --role "$role" --posix-profile Uid=5004,Gid=5004 --home-directory-type LOGICAL \
+	    --home-directory-mappings '[{"Entry":"/","Target":"/bucket/home/dave"}]' \
+	    --ssh-public-key-body "file://$state/dave.pub"
+	login dave <<-'END'
+		pwd
+		put /tmp/upload.txt
+	END
+	owner_on_host /srv/berth/bucket/home/dave/upload.txt 5004:5004
+	kill "$api"
+	wait "$api" || fail "berth-api did not stop well"
+}
+
 inside() {
 	port=$1
 	role=arn:aws:iam::000000000000:role/transfer
@@ -243,6 +273,7 @@ inside() {
 	demo_alice
 	demo_bob
 	demo_carol
+	demo_dave
 	heading "what the log says"
 	wait_for all_closed
 	grep -o 'pam_berth.*session \(opened\|closed\).*' /run/messages | cut -d ' ' -f 2-

@@ -36,18 +36,21 @@ def host_stays_the_same():
     assert snapshot() == before
 
 
-def test_demo_shows_three_users_and_leaves_nothing(host_stays_the_same):
+def test_demo_shows_four_users_and_leaves_nothing(host_stays_the_same):
     result = run(SOURCE / "tests/demo/demo.sh")
     assert result.returncode == 0, result.stdout + result.stderr
-    for shown in ("5001:5001", "5002:5002", "5003:5003", "5003:7001", "Remote working directory: /\n",
+    for shown in ("5001:5001", "5002:5002", "5003:5003", "5003:7001", "5004:5004", "Remote working directory: /\n",
                   "Remote working directory: /bucket/home/carol\n", "welcome.txt"):
         assert shown in result.stdout, result.stdout
     for refused in ('File "/etc/passwd" not found', '"/other-bucket" not found', "Permission denied"):
         assert refused in result.stdout, result.stdout
     transfers = result.stdout.partition("$ berth tail")[2]
     for event in (r"alice  put +21 .* ok +/upload.txt", r"bob +put .*incomplete: Failure +/upload.txt",
-                  r"carol  put .* ok +/bucket/team/upload.txt"):
+                  r"carol  put .* ok +/bucket/team/upload.txt", r"dave +put .* ok +/upload.txt"):
         assert re.search(event, transfers), transfers
+    for shown in ("$ berth api-key create >> ~/.aws/credentials\n$ aws ", "--endpoint-url http://127.0.0.1:",
+                  " transfer create-user "):
+        assert shown in result.stdout, result.stdout
     assert not (SOURCE / "build/demo").exists()
 
 
@@ -56,7 +59,7 @@ def test_kept_demo_can_be_used_and_stopped(host_stays_the_same):
     try:
         assert result.returncode == 0, result.stdout + result.stderr
         commands = re.findall(r"^sftp -P .*$", result.stdout, re.MULTILINE)
-        assert len(commands) == 3, result.stdout
+        assert len(commands) == 4, result.stdout
         for command in commands:
             connected = run(*shlex.split(command.replace("sftp ", "sftp -b - -F /dev/null ", 1)), input="pwd\nls -1\n")
             assert connected.returncode == 0, connected.stderr
@@ -115,7 +118,8 @@ def test_install_and_uninstall(tmp_path):
     result = run("make", "-C", SOURCE, "install", "DESTDIR=%s" % root)
     assert result.returncode == 0, result.stderr
     files = installed(root)
-    for name in ("usr/bin/berth", "usr/sbin/berthd", "usr/libexec/berth/berth-keys", "lib/systemd/system/berthd.service",
+    for name in ("usr/bin/berth", "usr/sbin/berthd", "usr/sbin/berth-api", "usr/libexec/berth/berth-keys",
+                 "lib/systemd/system/berthd.service", "lib/systemd/system/berth-api.service",
                  "usr/share/man/man5/berth.conf.5", "usr/share/berth/sshd/berth.conf", "usr/share/berth/pam/sshd"):
         assert name in files, files
     assert [name for name in files if name.endswith("/libnss_berth.so.2")]
