@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 
+import apis
 import imports
 from measure import FreshWorker, Worker, difference, progress, quartiles, ratio, take_turns
 from sites import (BENCH, ONE_CPU, PREFIX, SOURCE, STOCK_PORT, UNLOGGED_PORT, WORK, Site, files_command, files_users,
-                   make_key, start_stock_sshd, start_unlogged_sshd)
+                   make_key, share_one_cpu, start_stock_sshd, start_unlogged_sshd)
 
 import private_host  # sites.py says where it is
 
@@ -191,9 +192,7 @@ def row_transfers(bench):
     for number in range(TRANSFERS):
         (files / ("%05d" % number)).write_bytes(os.urandom(TRANSFER_BYTES))
     # Left to the scheduler the same put takes 3.4 s or 4.8 s, as client and server come to share a CPU or not.
-    for process in (bench.host.sshd, bench.host.agent, bench.stock, bench.unlogged, bench.sink):
-        subprocess.run(["taskset", "--all-tasks", "--cpu-list", "--pid", ONE_CPU[-1], str(process.pid)], check=True,
-                       stdout=subprocess.DEVNULL)
+    share_one_cpu(bench.host.sshd, bench.host.agent, bench.stock, bench.unlogged, bench.sink)
     batch = WORK / "put"
     sftp = ["/usr/bin/sftp", *bench.host.client_options(bench.key), "-b", batch]
     workers = [Worker(*ONE_CPU, BENCH / "process_time", 1, *sftp, "-P", port, "-s", subsystem, "%s@127.0.0.1" % user)
@@ -223,9 +222,34 @@ def row_import(_bench):
         store.remove()
 
 
+def row_api_create(_bench):
+    with apis.running() as host:
+        workers = [apis.load(host, 800, "create", apis.USERS + 1, host.port), apis.bare_writer(host, 800)]
+        yield compared("berth-api, CreateUser, 16 connections", "bare SQLite, same rows", 1.0,
+                       take_turns("api-create", workers, 40))
+
+
+def row_api_describe(_bench):
+    with apis.running() as host, apis.fixed_answers(host) as (fixed, port):
+        share_one_cpu(host.process, fixed)
+        workers = [apis.load(host, 4000, "describe", apis.USERS, port=at, before=ONE_CPU) for at in (host.port, port)]
+        yield compared("berth-api, DescribeUser, 16 connections", "libmicrohttpd, fixed answer", 2.0,
+                       take_turns("api-describe", workers, 40))
+
+
+def row_api_memory(_bench):
+    for tls in (False, True):
+        with apis.running(tls) as host:
+            resident = apis.memory(host)
+        yield {"what": "berth-api's memory, %d connections%s" % (apis.CONNECTIONS, ", TLS" * tls), "against": "",
+               "unit": "KiB", "value": resident, "target": MEMORY_TARGET_MIB * 1024,
+               "met": resident <= MEMORY_TARGET_MIB * 1024}
+
+
 ROWS = {"keys": row_keys, "lookup": row_lookup, "getpwnam": row_getpwnam, "million": row_million, "store": row_store,
         "import": row_import, "login": row_login, "local": row_local, "view": row_view,
-        "transfers": row_transfers}
+        "transfers": row_transfers, "api-create": row_api_create, "api-describe": row_api_describe,
+        "api-memory": row_api_memory}
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
