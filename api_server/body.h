@@ -35,9 +35,9 @@ struct body {
 	gnutls_hash_hd_t hash;
 };
 
-/* body_begin: body is all zero; body_release() ends it, whatever happened. body_forget: the text is needed no more, but what
- * has been made of it takes memory still; it counts as before. body_append: API_SERIALIZATION when it becomes
- * too large, API_UNAVAILABLE when there is no room for it now. Each returns 0 or -1. body_hash: of what came, once. */
+/* body_begin: body is all zero; body_release() ends it, whatever happened. body_append: API_SERIALIZATION when it becomes
+ * too large, API_UNAVAILABLE when there is no room for it now. Both return 0 or -1. body_hash: of what came, once.
+ * body_forget: the text is needed no more, but what has been made of it takes memory still; it counts as before. */
 int body_begin(struct body *body, struct body_total *total, struct api_error *error);
 int body_append(struct body *body, const char *bytes, size_t length, struct api_error *error);
 void body_hash(struct body *body, unsigned char hash[SIGV4_HASH]);
