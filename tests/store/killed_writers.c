@@ -1,7 +1,10 @@
 /*
  * killed_writers: writers that are killed at random points, among others who read and write the same store.
  *
- *   killed_writers SPEC SERVER-ID KILLS SEED
+ *   killed_writers USER SPEC SERVER-ID KILLS SEED
+ *
+ * It becomes USER, whom the store belongs to, as all of Berth does: files that root makes beside a store are root's for a
+ * moment, and others are refused meanwhile.
  *
  * A writer makes users through the API's own operations, one after the other, and changes each in steps; it says on a pipe
  * when a step has been acknowledged. SIGKILL ends it at any moment. Meanwhile readers ask as the agent does, list, and
@@ -21,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/host/identity.h"
 #include "common/model/operations.h"
 
 #define AT_ONCE     4 /* victims */
@@ -348,12 +352,12 @@ main(int argc, char **argv)
 	unsigned long total = 0;
 	struct store *store;
 
-	if (argc != 5)
+	if (argc != 6 || identity_become(argv[1]) != 0)
 		return 2;
-	spec = argv[1];
-	server_id = argv[2];
-	kills = atoi(argv[3]);
-	srand((unsigned)atoi(argv[4]));
+	spec = argv[2];
+	server_id = argv[3];
+	kills = atoi(argv[4]);
+	srand((unsigned)atoi(argv[5]));
 	acknowledged = calloc((size_t)kills + AT_ONCE, sizeof(*acknowledged));
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (acknowledged == NULL || shared == MAP_FAILED)

@@ -54,6 +54,10 @@ class Store:
                               timeout=timeout, check=False, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
                               **options)
 
+    def killed_writers(self, kills, seed):
+        """The command of tests/store/killed_writers.c on this store."""
+        return [TOOLS / "killed_writers", STORE_USER, f"sqlite:{self.path}", self.server_id, str(kills), str(seed)]
+
     def popen(self, command, *words, env=None):
         return subprocess.Popen([BERTH, command, *words, "--config", self.config], text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})

@@ -141,8 +141,7 @@ def test_no_store(empty):
 def test_while_others_write(filled, place):
     """Each copy is the store as it was at one moment."""
     place.writable("512m")
-    writers = subprocess.Popen([TOOLS / "killed_writers", f"sqlite:{filled.path}", filled.server_id, "200", "3"],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    writers = subprocess.Popen(filled.killed_writers(200, 3), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     number = 0
     # The readers of killed_writers know the users of killed_writers alone.
     while writers.poll() is None or number < 3:

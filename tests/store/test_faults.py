@@ -13,8 +13,7 @@ KILLS = 1000
 
 def test_killed_writers(store, place, capsys):
     place.writable("512m")  # readers that never pause keep the log from beginning anew
-    done = subprocess.run([TOOLS / "killed_writers", f"sqlite:{store.path}", store.server_id, str(KILLS), "7"],
-                          capture_output=True, text=True, timeout=250)
+    done = subprocess.run(store.killed_writers(KILLS, 7), capture_output=True, text=True, timeout=250)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     with capsys.disabled():
         print(f"\n{done.stdout.strip()}")

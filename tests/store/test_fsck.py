@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from store_tools import BERTH, PAGE, TOOLS, Asker, Holder, key_body
+from store_tools import BERTH, PAGE, Asker, Holder, key_body
 
 USERS = 300
 
@@ -473,8 +473,7 @@ def test_while_others_write(filled, place):
     """What is under way is no fault."""
     place.writable("512m")
     filled.sql("PRAGMA foreign_keys = ON; DELETE FROM users")
-    writers = subprocess.Popen([TOOLS / "killed_writers", f"sqlite:{filled.path}", filled.server_id, "400", "11"],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    writers = subprocess.Popen(filled.killed_writers(400, 11), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     checks = 0
     while writers.poll() is None or checks < 3:
         filled.clean()
