@@ -67,10 +67,7 @@ authorize_body(struct caller *caller, const struct sigv4_request *request, const
 int
 authorize_operation(const struct caller *caller, const char *operation, struct api_error *error)
 {
-	struct access_key anywhere = *caller->key;
-
-	anywhere.server_count = 0;
-	return access_key_permits(&anywhere, operation, NULL, error);
+	return access_key_permits_operation(caller->key, operation, error);
 }
 
 /*

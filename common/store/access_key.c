@@ -150,12 +150,19 @@ has_server(const struct access_key *key, const char *server_id)
 }
 
 int
+access_key_permits_operation(const struct access_key *key, const char *operation, struct api_error *error)
+{
+	if (allows(key, operation))
+		return 0;
+	return api_fail(error, API_ACCESS_DENIED,
+	    "Access key %s is not authorized to perform transfer:%.100s: no pattern of its Allow fits it", key->id, operation);
+}
+
+int
 access_key_permits(const struct access_key *key, const char *operation, const char *server_id, struct api_error *error)
 {
-	if (!allows(key, operation))
-		return api_fail(error, API_ACCESS_DENIED,
-		    "Access key %s is not authorized to perform transfer:%.100s: no pattern of its Allow fits it", key->id,
-		    operation);
+	if (access_key_permits_operation(key, operation, error) == -1)
+		return -1;
 	if (key->server_count == 0 || (server_id != NULL && has_server(key, server_id)))
 		return 0;
 	if (server_id == NULL)

@@ -74,8 +74,10 @@ void access_keys_remove(struct access_keys *keys, struct access_key *key);
 /*
  * access_key_permits: whether the key may call this operation. server_id: the server that the request is about, NULL when
  * it is about none (CreateServer, ListServers) or doesn't say: a key that is bound to servers may not. Returns 0, or -1
- * with API_ACCESS_DENIED, which names the operation and what the key lacks.
+ * with API_ACCESS_DENIED, which names the operation and what the key lacks. access_key_permits_operation: whether it may on
+ * some server, before the request says on which.
  */
+int access_key_permits_operation(const struct access_key *key, const char *operation, struct api_error *error);
 int access_key_permits(const struct access_key *key, const char *operation, const char *server_id, struct api_error *error);
 
 /* access_pattern_valid: letters and '*', at most ACCESS_PATTERN_MAX of them, that fit at least one operation. */
