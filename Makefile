@@ -31,7 +31,7 @@ LDFLAGS += -Wl,-z,relro,-z,now
 # libraries.
 THIN_C   := $(wildcard common/wire/*.c common/host/*.c)
 HEAVY_C  := $(wildcard common/model/*.c common/store/*.c common/store/*/*.c)
-AGENT_C  := $(wildcard agent/*.c)
+AGENT_C  := $(wildcard agent/*.c agent/*/*.c)
 API_C    := $(wildcard api_server/*.c)
 ADMIN_C  := $(wildcard admin_cmd/*.c admin_cmd/*/*.c)
 NSS_C    := $(wildcard nss_module/*.c)
@@ -46,6 +46,8 @@ ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(API_C) $(ADMIN_C) $(NSS_C) $(PAM_C
     $(STORE_C) $(BENCH_C)
 
 HEAVY_LIBS := -lsqlite3 -lcjson -lssh -lcrypto -lm
+# Of those who ask stores kept elsewhere (common/store/transfer): the agent and the admin command.
+REMOTE_LIBS := -lcurl -lpthread
 API_LIBS   := -lmicrohttpd -lgnutls -lpthread
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -92,10 +94,10 @@ $(SESSION): $(call obj,$(SESSION_C)) $(B)/libthin.a
 	$(CC) -static-pie $(LDFLAGS) -o $@ $^
 
 $(AGENT): $(call obj,$(AGENT_C)) $(B)/libheavy.a $(B)/libthin.a
-	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) -levent_core -lpthread
+	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(REMOTE_LIBS) -levent_core -lpthread
 
 $(ADMIN): $(call obj,$(ADMIN_C)) $(B)/libheavy.a $(B)/libthin.a
-	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS)
+	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(REMOTE_LIBS)
 
 $(API): $(call obj,$(API_C)) $(B)/libheavy.a $(B)/libthin.a
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(API_LIBS)
@@ -104,13 +106,13 @@ $(API): $(call obj,$(API_C)) $(B)/libheavy.a $(B)/libthin.a
 UNIT_OBJ := $(call obj,$(filter-out %/main.c,$(AGENT_C) $(API_C) $(ADMIN_C) $(SESSION_C)) $(NSS_C) $(PAM_C))
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_OBJ) $(B)/libheavy.a $(B)/libthin.a
 	@mkdir -p $(@D)
-	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(API_LIBS) -levent_core -lpam -lcmocka
+	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(REMOTE_LIBS) $(API_LIBS) -levent_core -lpam -lcmocka
 
 $(B)/tests/%: $(B)/obj/tests/login/%.o $(B)/libthin.a
 	@mkdir -p $(@D)
 	$(CC) -pie $(LDFLAGS) -o $@ $^ -lpam -lpthread
 
-$(B)/tests/killed_writers: $(B)/obj/tests/store/killed_writers.o $(B)/libheavy.a $(B)/libthin.a
+$(B)/tests/killed_writers: $(B)/tests/%: $(B)/obj/tests/store/%.o $(B)/libheavy.a $(B)/libthin.a
 	@mkdir -p $(@D)
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS)
 
@@ -121,8 +123,8 @@ $(B)/tests/fail_io.so: $(B)/obj/tests/store/fail_io.o
 # As needed: what a program of the benchmark doesn't use, it isn't to load.
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(call obj,$(PAM_C)) $(B)/libheavy.a $(B)/libthin.a
 	@mkdir -p $(@D)
-	$(CC) -pie $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(B)/libheavy.a $(B)/libthin.a $(HEAVY_LIBS) $(API_LIBS) \
-	    -lpam
+	$(CC) -pie $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(B)/libheavy.a $(B)/libthin.a $(HEAVY_LIBS) \
+	    $(REMOTE_LIBS) $(API_LIBS) -lpam
 
 deps:
 	packaging/deps.sh

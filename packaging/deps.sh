@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build_packages=(gcc make pkg-config libc6-dev libpam0g-dev libssh-dev libcjson-dev libsqlite3-dev libevent-dev libssl-dev
+build_packages=(gcc make pkg-config libc6-dev libpam0g-dev libssh-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libevent-dev libssl-dev
     libmicrohttpd-dev libgnutls28-dev)
 test_packages=(awscli libcmocka-dev openssh-client openssl python3 python3-pytest python3-pytest-timeout python3-paramiko
     python3-boto3 curl sqlite3 lftp rclone sshfs fuse3 jq strace logrotate iproute2 procps util-linux mount)

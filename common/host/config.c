@@ -287,6 +287,8 @@ set_defaults(struct config *config)
 	if (problem == NULL)
 		problem = config_value_string(&config->api_log_file, BERTH_API_LOG);
 	if (problem == NULL)
+		problem = config_value_string(&config->cache_file, BERTH_CACHE_FILE);
+	if (problem == NULL)
 		problem = config_value_listen(&config->api_listen, "127.0.0.1:8443");
 	config->api_rate = 100;
 	config->create_home = true;
@@ -295,6 +297,9 @@ set_defaults(struct config *config)
 	config->target_seconds = 10;
 	config->transfer_log = TRANSFER_LOG_BEST_EFFORT;
 	config->transfer_log_grace = 30;
+	config->cache_seconds = 60;
+	config->stale_seconds = 86400;
+	config->lookup_seconds = 5;
 	return problem;
 }
 
@@ -385,6 +390,10 @@ config_free(struct config *config)
 	free(config->share_uids);
 	free(config->server_id);
 	free(config->store);
+	free(config->store_credentials);
+	free(config->store_profile);
+	free(config->store_ca_file);
+	free(config->cache_file);
 	free(config->user);
 	free(config->keys_user);
 	free(config->session_user);
@@ -399,6 +408,12 @@ config_free(struct config *config)
 	free(config->account_id);
 	free(config->host_public_key);
 	memset(config, 0, sizeof(*config));
+}
+
+bool
+config_store_is_remote(const struct config *config)
+{
+	return strncmp(config->store, CONFIG_REMOTE_STORE, strlen(CONFIG_REMOTE_STORE)) == 0;
 }
 
 bool

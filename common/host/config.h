@@ -25,7 +25,7 @@ enum config_transfer_log { TRANSFER_LOG_OFF, TRANSFER_LOG_BEST_EFFORT, TRANSFER_
 
 struct config {
 	char *server_id;           /* ServerId; NULL when absent */
-	char *store;               /* Store, "sqlite:/var/lib/berth/berth.db" */
+	char *store;               /* Store, "sqlite:/var/lib/berth/berth.db"; or "transfer:https://HOST[:PORT]", "transfer:" */
 	char *user;                /* User that berthd becomes, "berth" */
 	char *keys_user;           /* KeysUser: sshd's AuthorizedKeysCommandUser, "berth-keys" */
 	char *session_user;        /* SessionUser: what berth-session runs as, "berth-session" */
@@ -47,6 +47,15 @@ struct config {
 	enum config_transfer_log transfer_log; /* TransferLog off | best-effort | required; best-effort */
 	unsigned transfer_log_grace; /* TransferLogGrace: seconds that a session whose log is required lives without it, 30 */
 	char *transfer_log_file;   /* TransferLogFile, BERTH_TRANSFER_LOG */
+
+	/* of a store kept elsewhere: */
+	char *store_credentials;   /* StoreCredentials: a shared credentials file; NULL: where AWS's own tools look */
+	char *store_profile;       /* StoreProfile; NULL: "default", or what the environment says */
+	char *store_ca_file;       /* StoreCAFile, PEM; NULL: the system's certificates */
+	char *cache_file;          /* CacheFile, BERTH_CACHE_FILE */
+	unsigned cache_seconds;    /* CacheSeconds, 60: how long a record is served without asking again */
+	unsigned stale_seconds;    /* StaleSeconds, 86400: how long it is served while the store can't be asked */
+	unsigned lookup_seconds;   /* LookupSeconds, 5: how long a login waits for the store */
 
 	/* berth-api's: */
 	struct config_listen api_listen; /* ApiListen ADDRESS:PORT, 127.0.0.1:8443 */
@@ -71,6 +80,9 @@ int config_load(struct config *config, const char *path, config_report *report, 
 int config_parse(struct config *config, const char *name, const char *text, size_t length, config_report *report,
     void *context);
 void config_free(struct config *config);
+
+/* config_store_is_remote: whether Store names a store kept elsewhere. */
+bool config_store_is_remote(const struct config *config);
 
 /* config_listens_on_loopback: whether only this host reaches ApiListen. */
 bool config_listens_on_loopback(const struct config *config);

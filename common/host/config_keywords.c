@@ -8,6 +8,8 @@
 #include "common/wire/limits.h"
 
 #define API_RATE_MAX 100000
+#define CACHE_SECONDS_MAX 86400
+#define STALE_SECONDS_MAX 31536000 /* a year */
 #define LIST_MAX 4096 /* Bucket and ShareUid lines */
 
 /* room_for_one: makes a list one item longer. */
@@ -212,6 +214,48 @@ set_transfer_log_file(struct config *config, char **values)
 }
 
 static const char *
+set_store_credentials(struct config *config, char **values)
+{
+	return config_value_path(&config->store_credentials, values[0]);
+}
+
+static const char *
+set_store_profile(struct config *config, char **values)
+{
+	return values[0][0] == '\0' ? "empty" : config_value_string(&config->store_profile, values[0]);
+}
+
+static const char *
+set_store_ca_file(struct config *config, char **values)
+{
+	return config_value_path(&config->store_ca_file, values[0]);
+}
+
+static const char *
+set_cache_file(struct config *config, char **values)
+{
+	return config_value_path(&config->cache_file, values[0]);
+}
+
+static const char *
+set_cache_seconds(struct config *config, char **values)
+{
+	return config_value_number(&config->cache_seconds, values[0], 1, CACHE_SECONDS_MAX);
+}
+
+static const char *
+set_stale_seconds(struct config *config, char **values)
+{
+	return config_value_number(&config->stale_seconds, values[0], 0, STALE_SECONDS_MAX);
+}
+
+static const char *
+set_lookup_seconds(struct config *config, char **values)
+{
+	return config_value_number(&config->lookup_seconds, values[0], 1, LOOKUP_SECONDS_MAX);
+}
+
+static const char *
 set_api_listen(struct config *config, char **values)
 {
 	return config_value_listen(&config->api_listen, values[0]);
@@ -264,7 +308,8 @@ set_api_rate(struct config *config, char **values)
 
 const struct config_keyword config_keywords[CONFIG_KEYWORD_COUNT] = {
 	{ "ServerId", set_server_id, "s- and 17 hexadecimal digits in lower case", 1, false },
-	{ "Store", set_store, "sqlite:PATH, PATH being " ALLOWED_PATH, 1, false },
+	{ "Store", set_store, "sqlite:PATH, PATH being " ALLOWED_PATH "; or transfer:https://HOST[:PORT], or "
+	    "transfer: for AWS Transfer in the Region", 1, false },
 	{ "User", set_user, "the name of a local account other than root", 1, false },
 	{ "KeysUser", set_keys_user, "the name of a local account", 1, false },
 	{ "SessionUser", set_session_user, "the name of a local account other than root", 1, false },
@@ -284,6 +329,13 @@ const struct config_keyword config_keywords[CONFIG_KEYWORD_COUNT] = {
 	{ "TransferLog", set_transfer_log, "off, best-effort, required", 1, false },
 	{ "TransferLogGrace", set_transfer_log_grace, "seconds, a number from 1 to 3600", 1, false },
 	{ "TransferLogFile", set_transfer_log_file, ALLOWED_PATH, 1, false },
+	{ "StoreCredentials", set_store_credentials, ALLOWED_PATH, 1, false },
+	{ "StoreProfile", set_store_profile, "the name of a profile", 1, false },
+	{ "StoreCAFile", set_store_ca_file, ALLOWED_PATH, 1, false },
+	{ "CacheFile", set_cache_file, ALLOWED_PATH, 1, false },
+	{ "CacheSeconds", set_cache_seconds, "seconds, a number from 1 to 86400", 1, false },
+	{ "StaleSeconds", set_stale_seconds, "seconds, a number from 0 to 31536000", 1, false },
+	{ "LookupSeconds", set_lookup_seconds, "seconds, a number from 1 to 10", 1, false },
 	{ "ApiListen", set_api_listen, "ADDRESS:PORT, such as 127.0.0.1:8443, 0.0.0.0:443 or [::1]:8443", 1, false },
 	{ "ApiCertificate", set_api_certificate, ALLOWED_PATH, 1, false },
 	{ "ApiCertificateKey", set_api_certificate_key, ALLOWED_PATH, 1, false },

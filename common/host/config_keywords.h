@@ -8,7 +8,7 @@
 
 #include "common/host/config.h"
 
-#define CONFIG_KEYWORD_COUNT 29
+#define CONFIG_KEYWORD_COUNT 36
 
 /* A keyword's value or values go to `set`, which returns NULL or says what is wrong with them. */
 struct config_keyword {

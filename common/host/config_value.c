@@ -12,6 +12,7 @@
 #define NAME_LENGTH 255 /* a directory entry's name */
 #define ACCOUNT_MAX 32  /* a local account's name */
 #define REGION_MAX  64
+#define HOST_MAX    253 /* of a name in the DNS */
 
 #define DIGITS "0123456789"
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
@@ -105,15 +106,64 @@ config_value_path(char **to, const char *value)
 	return problem != NULL ? problem : config_value_string(to, value);
 }
 
+/* url_host: where the host of an https or http URL begins, and whether it is http; NULL for another URL. */
+static const char *
+url_host(const char *url, bool *plain)
+{
+	static const char secure[] = "https://", insecure[] = "http://";
+
+	*plain = strncmp(url, insecure, sizeof(insecure) - 1) == 0;
+	if (*plain)
+		return url + sizeof(insecure) - 1;
+	return strncmp(url, secure, sizeof(secure) - 1) == 0 ? url + sizeof(secure) - 1 : NULL;
+}
+
+static bool
+is_this_host(const char *host, size_t length)
+{
+	static const char *const names[] = { "localhost", "127.0.0.1", "[::1]" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == length && strncmp(host, names[i], length) == 0)
+			return true;
+	return false;
+}
+
+/* url_fault: what keeps a URL from being that of a Transfer API, or NULL. */
+static const char *
+url_fault(const char *url)
+{
+	bool plain;
+	const char *host = url_host(url, &plain), *port;
+	size_t length;
+	uint32_t number;
+
+	if (host == NULL)
+		return "not a URL that begins with https://";
+	length = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+	if (host[0] == '[' ? length < 4 || length > strlen(host) || strspn(host + 1, DIGITS LOWER UPPER ":.") != length - 2 :
+	    length == 0 || length > HOST_MAX || strspn(host, DIGITS LOWER UPPER "-._") != length)
+		return "has no host, or more than a host and a port";
+	port = host + length;
+	if (port[0] != '\0' && (port[0] != ':' || !number_from(port + 1, 1, 65535, &number)))
+		return "has something after its host that isn't : and a port of 1 to 65535; no path may follow, nor a /";
+	if (plain && !is_this_host(host, length))
+		return "http:// to another host: what is signed there could be read on the way";
+	return NULL;
+}
+
 const char *
 config_value_store(char **to, const char *value)
 {
-	static const char scheme[] = "sqlite:";
-	const char *problem;
+	static const char local[] = "sqlite:", remote[] = CONFIG_REMOTE_STORE;
+	const char *problem = "not a kind of store that is known";
 
-	if (strncmp(value, scheme, sizeof(scheme) - 1) != 0)
-		return "not a kind of store that is known";
-	problem = path_fault(value + sizeof(scheme) - 1);
+	if (strncmp(value, local, sizeof(local) - 1) == 0)
+		problem = path_fault(value + sizeof(local) - 1);
+	else if (strcmp(value, remote) == 0)
+		problem = NULL;
+	else if (strncmp(value, remote, sizeof(remote) - 1) == 0)
+		problem = url_fault(value + sizeof(remote) - 1);
 	return problem != NULL ? problem : config_value_string(to, value);
 }
 

@@ -20,7 +20,9 @@ const char *config_value_yes_no(bool *to, const char *value);
 const char *config_value_number(unsigned *to, const char *value, uint32_t min, uint32_t max);
 /* config_value_path: absolute, without empty components, "." and "..", and not the root itself. */
 const char *config_value_path(char **to, const char *value);
-/* config_value_store: "sqlite:" and such a path. */
+/* config_value_store: "sqlite:" and such a path; or "transfer:" and nothing, or the URL of a Transfer API: https://HOST[:PORT],
+ * http:// for this host itself alone. */
+#define CONFIG_REMOTE_STORE "transfer:"
 const char *config_value_store(char **to, const char *value);
 const char *config_value_server_id(char **to, const char *value);
 /* config_value_account: a local account's name, by the rule of useradd(8). */

@@ -11,6 +11,12 @@
  */
 int identity_become(const char *user);
 
+/*
+ * identity_hide_memory: for a process that holds secrets: no core file has them, nor the pipe of a core_pattern, and nobody
+ * but root reads or traces it. To be said again after identity_become(), which leaves that to the system's settings.
+ */
+void identity_hide_memory(void);
+
 /* identity_problem: what to tell the operator when it failed with that errno. */
 const char *identity_problem(int problem);
 

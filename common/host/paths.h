@@ -10,6 +10,8 @@
 #define BERTH_SESSIONS_DIR "/run/berth/sessions"
 #define BERTH_SESSION_HELPER "/usr/libexec/berth/berth-session"
 #define BERTH_TRANSFER_LOG "/var/log/berth/transfers.jsonl"
+#define BERTH_CACHE_FILE   "/var/lib/berth/cache.db"
+#define BERTH_REMOTE_DROP_IN "/usr/share/berth/systemd/berthd-remote.conf"
 #define BERTH_API_KEYS     "/var/lib/berth/api-keys.json"
 #define BERTH_API_LOG      "/var/log/berth/api.jsonl"
 #define BERTH_PASSWD_FILE  "/etc/passwd"

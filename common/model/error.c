@@ -124,3 +124,12 @@ api_error_name(enum api_code code)
 	}
 	return "InternalServiceError";
 }
+
+enum api_code
+api_error_code(const char *name)
+{
+	for (enum api_code code = API_OK + 1; code < API_CODE_COUNT; code++)
+		if (strcmp(api_error_name(code), name) == 0)
+			return code;
+	return API_OK;
+}

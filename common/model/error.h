@@ -44,5 +44,7 @@ int api_fail_throttled(struct api_error *error, unsigned seconds);
 int api_fail_memory(struct api_error *error);
 /* api_error_name: "ResourceNotFoundException" … */
 const char *api_error_name(enum api_code code);
+/* api_error_code: the code of such a name; API_OK for a name that is none of them. */
+enum api_code api_error_code(const char *name);
 
 #endif

@@ -81,3 +81,18 @@ text_is_unsafe(int32_t point)
 	return point < ' ' || (point >= 0x7f && point <= 0x9f) || point == 0x061c || point == 0x200e || point == 0x200f ||
 	    (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
 }
+
+void
+text_make_safe(char *text)
+{
+	const char *at = text, *end = text + strlen(text), *from;
+	int32_t point;
+
+	while ((from = at) < end) {
+		point = text_next(&at, end);
+		if (point == -1)
+			at = from + 1;
+		if (text_is_unsafe(point))
+			memset(text + (from - text), '?', (size_t)(at - from));
+	}
+}

@@ -23,4 +23,7 @@ bool text_has_control(const char *text);
  * shown, instead of being seen. */
 bool text_is_unsafe(int32_t point);
 
+/* text_make_safe: each byte of a character that is unsafe, and of what isn't UTF-8, becomes '?'. */
+void text_make_safe(char *text);
+
 #endif

@@ -17,6 +17,9 @@
 #define KEY_BASE64_MAX   2048
 #define FINGERPRINT_MAX  50 /* "SHA256:" + 43 characters of base64 */
 
+/* LookupSeconds' greatest value: how long a client waits, at most, once an agent has said that it asks elsewhere. */
+#define LOOKUP_SECONDS_MAX 10
+
 #define SECONDARY_GIDS_MAX 16
 #define MAPPINGS_MAX       50000
 #define USER_KEYS_MAX      50

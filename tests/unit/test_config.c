@@ -104,6 +104,14 @@ an_empty_file_is_all_defaults(void **state)
 	assert_string_equal(config.api_log_file, "/var/log/berth/api.jsonl");
 	assert_null(config.api_metrics_token_file);
 	assert_int_equal(config.api_rate, 100);
+	assert_false(config_store_is_remote(&config));
+	assert_null(config.store_credentials);
+	assert_null(config.store_profile);
+	assert_null(config.store_ca_file);
+	assert_string_equal(config.cache_file, "/var/lib/berth/cache.db");
+	assert_int_equal(config.cache_seconds, 60);
+	assert_int_equal(config.stale_seconds, 86400);
+	assert_int_equal(config.lookup_seconds, 5);
 	config_free(&config);
 }
 
@@ -199,6 +207,69 @@ the_keywords_of_berth_api(void **state)
 	accepted("ApiListen 0.0.0.0:80");
 	accepted("ApiCertificate /etc/berth/api.pem");
 	accepted("ApiRate 100000");
+}
+
+static void
+the_keywords_of_a_store_kept_elsewhere(void **state)
+{
+	static const char text[] =
+	    "Store transfer:https://users.example.com:8443\nStoreCredentials /etc/berth/credentials\nStoreProfile \"my sftp\"\n"
+	    "StoreCAFile /etc/berth/ca.pem\nCacheFile /data/cache.db\nCacheSeconds 1\nStaleSeconds 0\nlookupseconds 10";
+	struct config config;
+
+	(void)state;
+	assert_int_equal(parse(&config, text), 0);
+	assert_true(config_store_is_remote(&config));
+	assert_string_equal(config.store, "transfer:https://users.example.com:8443");
+	assert_string_equal(config.store_credentials, "/etc/berth/credentials");
+	assert_string_equal(config.store_profile, "my sftp");
+	assert_string_equal(config.store_ca_file, "/etc/berth/ca.pem");
+	assert_string_equal(config.cache_file, "/data/cache.db");
+	assert_int_equal(config.cache_seconds, 1);
+	assert_int_equal(config.stale_seconds, 0);
+	assert_int_equal(config.lookup_seconds, 10);
+	config_free(&config);
+	accepted("CacheSeconds 86400\nStaleSeconds 31536000\nLookupSeconds 1");
+}
+
+/* Where a store may be kept: over TLS, or on this host itself. */
+static void
+stores_kept_elsewhere(void **state)
+{
+	static const char *const TAKEN[] = {
+		"", "https://x", "https://users.example.com", "https://users.example.com:65535", "https://192.0.2.7:1",
+		"https://[2001:db8::7]", "https://[2001:db8::7]:8443", "http://127.0.0.1:8443", "http://localhost", "http://[::1]:1",
+	};
+	static const char *const NOT_TAKEN[] = {
+		"users.example.com", "https", "https:", "https://", "https:///", "https://:8443", "https://x/", "https://x/path",
+		"https://x?y", "https://x:", "https://x:0", "https://x:65536", "https://x:y", "https://x:1/", "https://user@x",
+		"https://user:password@x", "https://x#y", "https://x\\y", "https://[::1", "https://[]:1", "https://[::1]x",
+		"https://[x]:1", "HTTPS://x", "ftp://x", "http://users.example.com", "http://127.0.0.1.example.com", "http://127.0.0.2",
+		"http://localhost.example.com", "http://[::2]", "http://", "//x", "sqlite:/x",
+	};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(TAKEN) / sizeof(TAKEN[0]); i++) {
+		snprintf(text, sizeof(text), "Store transfer:%s", TAKEN[i]);
+		accepted(text);
+	}
+	for (size_t i = 0; i < sizeof(NOT_TAKEN) / sizeof(NOT_TAKEN[0]); i++) {
+		snprintf(text, sizeof(text), "Store \"transfer:%s\"", NOT_TAKEN[i]);
+		refused(text, "Store: ", "transfer:https://HOST[:PORT], or transfer: for AWS Transfer in the Region");
+	}
+	refused("Store transfer", "Store: not a kind of store", "allowed");
+	refused("Store transfer:http://users.example.com", "what is signed there could be read on the way", "allowed");
+	refused("StoreCredentials credentials", "StoreCredentials: not an absolute path", "allowed");
+	refused("StoreProfile \"\"", "StoreProfile: empty", "allowed: the name of a profile");
+	refused("StoreCAFile ca.pem", "StoreCAFile: not an absolute path", "allowed");
+	refused("CacheFile cache.db", "CacheFile: not an absolute path", "allowed");
+	refused("CacheSeconds 0", "CacheSeconds", "1 to 86400");
+	refused("CacheSeconds 86401", "CacheSeconds", "1 to 86400");
+	refused("StaleSeconds 31536001", "StaleSeconds", "0 to 31536000");
+	refused("StaleSeconds -1", "StaleSeconds", "0 to 31536000");
+	refused("LookupSeconds 0", "LookupSeconds", "1 to 10");
+	refused("LookupSeconds 11", "LookupSeconds", "1 to 10");
 }
 
 /* listens: the value is read as this address (as IPv6 writes it) and port. */
@@ -533,6 +604,8 @@ main(void)
 		cmocka_unit_test(every_keyword_is_read),
 		cmocka_unit_test(the_rest_of_the_keywords),
 		cmocka_unit_test(the_keywords_of_berth_api),
+		cmocka_unit_test(the_keywords_of_a_store_kept_elsewhere),
+		cmocka_unit_test(stores_kept_elsewhere),
 		cmocka_unit_test(an_address_and_a_port),
 		cmocka_unit_test(faults_name_file_line_and_what_is_allowed),
 		cmocka_unit_test(all_faults_of_a_file_are_reported),
