@@ -66,7 +66,8 @@ progress_users(struct progress *progress, size_t count, uint64_t bytes_done)
 	if (elapsed < DRAW_EVERY)
 		return;
 	print_left(progress, elapsed, bytes_done, left, sizeof(left));
-	snprintf(line, sizeof(line), "%zu users, %.0f a second%s", count, (double)count / elapsed, left);
+	snprintf(line, sizeof(line), "%zu users, %.0f a second%s%s", count, (double)count / elapsed, left,
+	    progress->more == NULL ? "" : progress->more);
 	draw(progress, line);
 }
 

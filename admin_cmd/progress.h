@@ -14,6 +14,7 @@ struct progress {
 	bool wanted;
 	int width;            /* of what stands on the terminal now; 0: nothing */
 	uint64_t bytes_total; /* 0: not known, and no time left is shown */
+	const char *more;     /* what progress_users() shows behind the rest; NULL: nothing */
 	struct timespec started, drawn; /* drawn: zero before the first time */
 };
 

@@ -38,6 +38,11 @@ say(config_report *report, void *context, const char *format, ...)
 static int
 check_rules(const struct config *config, const char *config_file, config_report *report, void *context)
 {
+	if (config_store_is_remote(config)) {
+		say(report, context, "%s: Store %s is kept elsewhere: berth-api serves a store of this host alone; "
+		    "clients ask that one itself", config_file, config->store);
+		return -1;
+	}
 	if ((config->api_certificate == NULL) != (config->api_certificate_key == NULL)) {
 		say(report, context, "%s: %s stands alone: ApiCertificate and ApiCertificateKey come together", config_file,
 		    config->api_certificate != NULL ? "ApiCertificate" : "ApiCertificateKey");

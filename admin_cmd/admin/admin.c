@@ -1,5 +1,5 @@
 /*
- * berth admin: an operation of the Transfer API on this host's own store.
+ * berth admin: an operation of the Transfer API on this host's store, wherever that is kept.
  */
 #include <stdio.h>
 #include <string.h>
@@ -79,9 +79,10 @@ add_notes(const struct arguments *arguments, const struct config *config)
 
 /* What the API's refusal can't say: a way out that only the command line has. */
 static void
-add_hint(const struct arguments *arguments, const struct api_error *error)
+add_hint(const struct operation_context *context, const struct arguments *arguments, const struct api_error *error)
 {
-	if (strcmp(arguments->operation->api_name, "DeleteServer") == 0 && error->code == API_INVALID_REQUEST)
+	if (strcmp(arguments->operation->api_name, "DeleteServer") == 0 && error->code == API_INVALID_REQUEST &&
+	    !store_is_remote(context->store))
 		fputs("berth admin: note: --force deletes the users too\n", stderr);
 }
 
@@ -95,7 +96,7 @@ call(const struct operation_context *context, const struct arguments *arguments,
 
 	if (operation_call(context, operation->api_name, arguments->request, &response, &error) == -1) {
 		result = admin_refused(operation->api_name, &error);
-		add_hint(arguments, &error);
+		add_hint(context, arguments, &error);
 		return result;
 	}
 	add_notes(arguments, context->config);

@@ -34,6 +34,8 @@ keep_token(struct paging *paging, const cJSON *page, struct api_error *error)
 {
 	const char *token = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(page, "NextToken"));
 
+	if (token != NULL && paging->token != NULL && strcmp(token, paging->token) == 0)
+		return api_fail(error, API_UNAVAILABLE, "The answer has the same NextToken as the one before");
 	free(paging->token);
 	paging->token = NULL;
 	if (token == NULL || (paging->token = strdup(token)) != NULL)
@@ -59,6 +61,11 @@ paging_next(struct paging *paging, cJSON **page, struct api_error *error)
 		return -1;
 	if (operation_call(paging->context, operation->api_name, request, page, error) == -1)
 		return -1;
+	/* A store kept elsewhere may answer anything. */
+	if (!cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(*page, operation->list_member))) {
+		cJSON_Delete(*page);
+		return api_fail(error, API_UNAVAILABLE, "The answer has no list of %s", operation->list_member);
+	}
 	paging->have += cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(*page, operation->list_member));
 	if (keep_token(paging, *page, error) == 0)
 		return 1;

@@ -9,6 +9,7 @@
 
 const char api_key_usage[] =
     "usage: berth api-key create [--allow PATTERN[,...]] [--server ID[,...]] [--rate N] [--description TEXT]\n"
+    "                            [--profile NAME]\n"
     "       berth api-key list\n"
     "       berth api-key enable|disable|delete ID ...\n"
     "\n"
@@ -19,6 +20,7 @@ const char api_key_usage[] =
     "    --server ID[,...]       for which servers; default: all\n"
     "    --rate N                requests a second, in place of ApiRate; 0: without bound\n"
     "    --description TEXT      what it is for\n"
+    "    --profile NAME          what it is called in a file of credentials; default: berth\n"
     "  list                      the keys, without their secrets\n"
     "  enable|disable|delete ID  all of the keys named, or none\n"
     "\n"

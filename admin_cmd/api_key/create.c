@@ -13,13 +13,21 @@
 #include "common/store/access_keys_json.h"
 #include "common/store/store.h"
 
-enum { FLAG_ALLOW = FLAG_OWN, FLAG_SERVER, FLAG_RATE, FLAG_DESCRIPTION };
+enum { FLAG_ALLOW = FLAG_OWN, FLAG_SERVER, FLAG_RATE, FLAG_DESCRIPTION, FLAG_PROFILE };
+
+#define PROFILE_MAX 64
+
+struct creation {
+	struct access_key key;
+	const char *profile; /* what the key is called in a file of credentials */
+};
 
 static const struct option options[] = {
 	{ "allow", required_argument, NULL, FLAG_ALLOW },
 	{ "server", required_argument, NULL, FLAG_SERVER },
 	{ "rate", required_argument, NULL, FLAG_RATE },
 	{ "description", required_argument, NULL, FLAG_DESCRIPTION },
+	{ "profile", required_argument, NULL, FLAG_PROFILE },
 	FLAGS_OF_ALL,
 	{ NULL, 0, NULL, 0 },
 };
@@ -108,10 +116,24 @@ take_rate(const struct flags *flags, struct access_key *key)
 	return COMMAND_OK;
 }
 
+/* Nothing that would need quotes in such a file, or could end the line. */
+static int
+take_profile(const struct flags *flags, struct creation *creation)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	size_t length = strlen(optarg);
+
+	if (length == 0 || length > PROFILE_MAX || strspn(optarg, allowed) != length)
+		return flags_wrong(flags, "argument --profile: not 1 to 64 of A-Z, a-z, 0-9, _, . and -: ", optarg);
+	creation->profile = optarg;
+	return COMMAND_OK;
+}
+
 static int
 take(const struct flags *flags, void *context, int code)
 {
-	struct access_key *key = context;
+	struct creation *creation = context;
+	struct access_key *key = &creation->key;
 
 	switch (code) {
 	case FLAG_ALLOW:
@@ -120,6 +142,8 @@ take(const struct flags *flags, void *context, int code)
 		return take_server(flags, key);
 	case FLAG_RATE:
 		return take_rate(flags, key);
+	case FLAG_PROFILE:
+		return take_profile(flags, creation);
 	}
 	free(key->description);
 	key->description = strdup(optarg);
@@ -166,23 +190,25 @@ print_list(const char *name, char *const *words, size_t count)
 
 /* Lines that can be put into ~/.aws/credentials as they are. A signature for another region would be refused. */
 static void
-print_credentials(const struct config *config, const struct access_key *key)
+print_credentials(const struct config *config, const struct creation *creation)
 {
-	puts("# Access key for berth-api. The secret isn't shown again.\n"
-	    "# A file of credentials has each [name] once: give this key another one where [berth] is taken.");
+	const struct access_key *key = &creation->key;
+
+	puts("# Access key for berth-api. The secret isn't shown again.");
 	if (key->description != NULL)
 		printf("# %-12s%s\n", "description", key->description);
 	print_list("operations", key->allow, key->allow_count);
 	print_list("servers", key->servers, key->server_count);
 	if (key->has_rate)
 		printf("# %-12s%u%s\n", "rate", key->rate, key->rate == 0 ? " (without bound)" : " requests a second");
-	printf("[berth]\naws_access_key_id = %s\naws_secret_access_key = %s\nregion = %s\n", key->id, key->secret,
-	    config->region);
+	printf("[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\nregion = %s\n", creation->profile, key->id,
+	    key->secret, config->region);
 }
 
 static int
-print_key(const struct config *config, const struct access_key *key, enum output_format format)
+print_key(const struct config *config, const struct creation *creation, enum output_format format)
 {
+	const struct access_key *key = &creation->key;
 	cJSON *response;
 	int result;
 
@@ -196,7 +222,7 @@ print_key(const struct config *config, const struct access_key *key, enum output
 	if (format == OUTPUT_TEXT)
 		printf("%s\t%s\n", key->id, key->secret);
 	else
-		print_credentials(config, key);
+		print_credentials(config, creation);
 	return output_flush();
 }
 
@@ -208,7 +234,14 @@ warn_unknown_servers(const struct config *config, const struct access_key *key)
 	struct store *store;
 	bool online;
 
-	if (key->server_count == 0 || store_open(config->store, STORE_READ, &store, &error) == -1)
+	if (config_store_is_remote(config)) {
+		fprintf(stderr, API_KEY_COMMAND ": warning: Store %s is kept elsewhere, and berth-api serves none such: a key "
+		    "for it is made where the users are kept\n", config->store);
+		return;
+	}
+	if (key->server_count == 0)
+		return;
+	if (store_open(config->store, STORE_READ, &store, &error) == -1)
 		return;
 	for (size_t i = 0; i < key->server_count; i++)
 		if (store_find_server(store, key->servers[i], &online, &error) == 0)
@@ -220,13 +253,14 @@ static int
 create(const struct config *config, enum output_format format, char **words, void *context)
 {
 	struct api_error error = { .code = API_OK };
-	const struct access_key *key = context;
+	struct creation *creation = context;
+	struct access_key *key = &creation->key;
 
 	(void)words;
-	if (access_keys_change(config->api_keys_file, add_key, context, &error) == -1)
+	if (access_keys_change(config->api_keys_file, add_key, key, &error) == -1)
 		return api_key_failed(&error);
 	warn_unknown_servers(config, key);
-	if (print_key(config, key, format) == 0)
+	if (print_key(config, creation, format) == 0)
 		return COMMAND_OK;
 	fprintf(stderr, API_KEY_COMMAND ": the key %s is made, but its secret couldn't be shown: delete it\n", key->id);
 	return COMMAND_FAILED;
@@ -237,12 +271,12 @@ api_key_create(int argc, char **argv, struct command_globals *globals)
 {
 	static const struct flags flags = { API_KEY_COMMAND " create", api_key_usage, "unknown option ", options, take };
 	struct api_error error = { .code = API_OK };
-	struct access_key key;
+	struct creation creation = { .profile = "berth" };
 	int result;
 
-	if (access_key_make(&key, &error) == -1)
+	if (access_key_make(&creation.key, &error) == -1)
 		return api_key_failed(&error);
-	result = api_key_run(&flags, false, argc, argv, globals, create, &key);
-	access_key_free(&key);
+	result = api_key_run(&flags, false, argc, argv, globals, create, &creation);
+	access_key_free(&creation.key);
 	return result;
 }

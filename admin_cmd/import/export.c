@@ -1,5 +1,6 @@
 /*
- * berth export: every user of a server, one line of JSON each, as they were at one moment.
+ * berth export: every user of a server, one line of JSON each, as they were at one moment; those of a store kept elsewhere
+ * as they are asked for one after the other.
  */
 #include <unistd.h>
 
@@ -19,7 +20,7 @@ static const char usage[] =
     "  --server-id ID  default: the configuration's ServerId\n"
     "  --config FILE   default: /etc/berth/berth.conf\n"
     "\n"
-    "Exit status: 0 all are out, 1 some couldn't be read and are named on stderr, 252 wrong flags, 255 failure.\n";
+    "Exit status: 0 all are out, 1 some couldn't be read whole and are named on stderr, 252 wrong flags, 255 failure.\n";
 
 struct export {
 	const struct config *config;
@@ -88,7 +89,7 @@ export_users(struct store *store, const char *server_id, const struct config *co
 		report_failure(server_id, &error);
 	if (output_flush() == -1 || result == -1 || export.failed)
 		return COMMAND_FAILED;
-	return export.unreadable > 0 ? COMMAND_SOME_REFUSED : COMMAND_OK;
+	return export.unreadable > 0 || local_store_lost() > 0 ? COMMAND_SOME_REFUSED : COMMAND_OK;
 }
 
 static const struct option options[] = {

@@ -138,6 +138,8 @@ store_command_read(struct store_command *command, int argc, char **argv, struct 
 		return command_print(command->usage);
 	if (local_store_config(command->name, globals->config_file, &command->config) == -1)
 		return COMMAND_FAILED;
+	if (local_store_only(command->name, &command->config) == -1)
+		return COMMAND_FAILED;
 	progress_start(&command->progress, true, 0);
 	command->care = (struct store_care){ &command->config, report_fault, show_progress, command };
 	*go_on = true;

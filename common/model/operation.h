@@ -10,6 +10,11 @@
 typedef int operation_run(const struct operation_context *context, const cJSON *request, cJSON **response,
     struct api_error *error);
 
+/* What of an operation's rules can be judged by the request and this host's configuration alone. */
+typedef int operation_check(const struct operation_context *context, const cJSON *request, struct api_error *error);
+
+operation_check operation_check_create_user, operation_check_update_user, operation_check_import_ssh_public_key;
+
 operation_run operation_create_server, operation_describe_server, operation_update_server, operation_delete_server,
     operation_list_servers, operation_start_server, operation_stop_server, operation_test_identity_provider;
 operation_run operation_create_user, operation_update_user, operation_describe_user, operation_delete_user,

@@ -34,35 +34,60 @@ visit_user(void *context, const struct listed_user *user)
 	    record_json_listed_user(page->server_id, user, page->context->config, page->error));
 }
 
+/* The key that CreateUser may bring. */
+static int
+read_first_key(const struct operation_context *context, const char *body, struct user_record *user,
+    struct api_error *error)
+{
+	struct ssh_key key = { 0 };
+
+	if (read_key(context, body, &key, error) == -1)
+		return -1;
+	user->keys = malloc(sizeof(key));
+	if (user->keys == NULL) {
+		record_free_key(&key);
+		return api_fail_memory(error);
+	}
+	user->keys[0] = key;
+	user->key_count = 1;
+	return 0;
+}
+
+/* CreateUser's record, by all its rules. Either way record_free_user() releases it. */
+static int
+read_new_user(const struct operation_context *context, const cJSON *request, struct user_record *user,
+    struct api_error *error)
+{
+	const char *body = record_json_string(request, "SshPublicKeyBody");
+
+	if (record_json_read_user(request, user, error) == -1 || rules_check_name(user->user_name, error) == -1 ||
+	    rules_check_tags(user->tags, user->tag_count, error) == -1 ||
+	    rules_check_members(user, context->config, error) == -1 || rules_check_user(user, error) == -1)
+		return -1;
+	return body == NULL ? 0 : read_first_key(context, body, user, error);
+}
+
+int
+operation_check_create_user(const struct operation_context *context, const cJSON *request, struct api_error *error)
+{
+	struct user_record user;
+	int result = read_new_user(context, request, &user, error);
+
+	record_free_user(&user);
+	return result;
+}
+
 int
 operation_create_user(const struct operation_context *context, const cJSON *request, cJSON **response,
     struct api_error *error)
 {
-	const char *body = record_json_string(request, "SshPublicKeyBody");
 	struct user_record user;
-	struct ssh_key key = { 0 };
 	int result = -1;
 
-	if (record_json_read_user(request, &user, error) == -1 || rules_check_name(user.user_name, error) == -1 ||
-	    rules_check_tags(user.tags, user.tag_count, error) == -1 ||
-	    rules_check_members(&user, context->config, error) == -1 || rules_check_user(&user, error) == -1)
-		goto out;
-	if (body != NULL) {
-		if (read_key(context, body, &key, error) == -1)
-			goto out;
-		user.keys = malloc(sizeof(key));
-		if (user.keys == NULL) {
-			record_free_key(&key);
-			api_fail_memory(error);
-			goto out;
-		}
-		user.keys[0] = key;
-		user.key_count = 1;
-	}
-	if (operation_respond(response, error,
+	if (read_new_user(context, request, &user, error) == 0 &&
+	    operation_respond(response, error,
 	        (const char *const[]){ "ServerId", user.server_id, "UserName", user.user_name, NULL }) == 0)
 		result = store_create_user(context->store, &user, error);
-out:
 	record_free_user(&user);
 	return result;
 }
@@ -74,6 +99,19 @@ merge_user(const void *context, const struct user_change *change, struct user_re
 	const struct operation_context *operation = context;
 
 	return rules_merge_user(change, operation->config, user, error);
+}
+
+/* The merged record is for the store to judge: it alone has the other half. */
+int
+operation_check_update_user(const struct operation_context *context, const cJSON *request, struct api_error *error)
+{
+	struct user_change change;
+	int result = -1;
+
+	if (record_json_read_change(request, &change, error) == 0)
+		result = rules_check_members(&change.values, context->config, error);
+	record_free_user(&change.values);
+	return result;
 }
 
 int
@@ -137,6 +175,18 @@ operation_list_users(const struct operation_context *context, const cJSON *reque
 	walked = store_list_users(context->store, server_id, page.resumed ? page.last : NULL, page.room + 1, visit_user,
 	    &page, error);
 	return page_end(&page, walked, "ServerId", server_id, "Users", response);
+}
+
+int
+operation_check_import_ssh_public_key(const struct operation_context *context, const cJSON *request,
+    struct api_error *error)
+{
+	struct ssh_key key;
+
+	if (read_key(context, record_json_string(request, "SshPublicKeyBody"), &key, error) == -1)
+		return -1;
+	record_free_key(&key);
+	return 0;
 }
 
 int

@@ -50,25 +50,26 @@ static const struct operation {
 	const char *name;
 	operation_run *run;
 	enum effect effect;
+	operation_check *check; /* what of the rules is this host's own, for a store kept elsewhere; NULL: nothing */
 } OPERATIONS[OPERATION_COUNT] = {
-	{ "CreateServer", operation_create_server, MAKES_STORE },
-	{ "DescribeServer", operation_describe_server, READS },
-	{ "UpdateServer", operation_update_server, WRITES },
-	{ "DeleteServer", operation_delete_server, WRITES },
-	{ "ListServers", operation_list_servers, READS },
-	{ "StartServer", operation_start_server, WRITES },
-	{ "StopServer", operation_stop_server, WRITES },
-	{ "CreateUser", operation_create_user, WRITES },
-	{ "UpdateUser", operation_update_user, WRITES },
-	{ "DescribeUser", operation_describe_user, READS },
-	{ "DeleteUser", operation_delete_user, WRITES },
-	{ "ListUsers", operation_list_users, READS },
-	{ "ImportSshPublicKey", operation_import_ssh_public_key, WRITES },
-	{ "DeleteSshPublicKey", operation_delete_ssh_public_key, WRITES },
-	{ "TagResource", operation_tag_resource, WRITES },
-	{ "UntagResource", operation_untag_resource, WRITES },
-	{ "ListTagsForResource", operation_list_tags_for_resource, READS },
-	{ "TestIdentityProvider", operation_test_identity_provider, READS },
+	{ "CreateServer", operation_create_server, MAKES_STORE, NULL },
+	{ "DescribeServer", operation_describe_server, READS, NULL },
+	{ "UpdateServer", operation_update_server, WRITES, NULL },
+	{ "DeleteServer", operation_delete_server, WRITES, NULL },
+	{ "ListServers", operation_list_servers, READS, NULL },
+	{ "StartServer", operation_start_server, WRITES, NULL },
+	{ "StopServer", operation_stop_server, WRITES, NULL },
+	{ "CreateUser", operation_create_user, WRITES, operation_check_create_user },
+	{ "UpdateUser", operation_update_user, WRITES, operation_check_update_user },
+	{ "DescribeUser", operation_describe_user, READS, NULL },
+	{ "DeleteUser", operation_delete_user, WRITES, NULL },
+	{ "ListUsers", operation_list_users, READS, NULL },
+	{ "ImportSshPublicKey", operation_import_ssh_public_key, WRITES, operation_check_import_ssh_public_key },
+	{ "DeleteSshPublicKey", operation_delete_ssh_public_key, WRITES, NULL },
+	{ "TagResource", operation_tag_resource, WRITES, NULL },
+	{ "UntagResource", operation_untag_resource, WRITES, NULL },
+	{ "ListTagsForResource", operation_list_tags_for_resource, READS, NULL },
+	{ "TestIdentityProvider", operation_test_identity_provider, READS, NULL },
 };
 
 int
@@ -102,6 +103,22 @@ operation_makes_store(const char *name)
 	return number >= 0 && OPERATIONS[number].effect == MAKES_STORE;
 }
 
+/*
+ * On a store kept elsewhere: what makes a record that this host's floors and rules refuse isn't written from here, whatever
+ * the other side would say; all else is for it to judge.
+ */
+static int
+call_elsewhere(const struct operation_context *context, const struct operation *operation, const cJSON *request,
+    cJSON **response, struct api_error *error)
+{
+	if (context->with_users)
+		return api_fail(error, API_INVALID_REQUEST, "The store is kept elsewhere: there the users of a server "
+		    "aren't deleted with it; delete them first, one by one");
+	if (operation->check != NULL && operation->check(context, request, error) == -1)
+		return -1;
+	return store_call(context->store, operation->name, request, response, error);
+}
+
 int
 operation_call(const struct operation_context *context, const char *name, const cJSON *request, cJSON **response,
     struct api_error *error)
@@ -115,6 +132,8 @@ operation_call(const struct operation_context *context, const char *name, const 
 		return api_fail(error, API_SERIALIZATION, "The request is no JSON object");
 	if (shapes_check(shapes_request(name), request, error) == -1)
 		return -1;
+	if (store_is_remote(context->store))
+		return call_elsewhere(context, &OPERATIONS[number], request, response, error);
 	if (OPERATIONS[number].run(context, request, response, error) == 0)
 		return 0;
 	cJSON_Delete(*response);

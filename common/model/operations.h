@@ -27,6 +27,10 @@ struct operation_context {
 /*
  * operation_call: name is the API's ("CreateUser"). *response is NULL for an operation without output; the caller frees it
  * with cJSON_Delete(). Returns 0, or -1 with *error set, nothing written and *response NULL.
+ *
+ * With a store kept elsewhere (store_is_remote()) the request is checked by its shape and by this host's own rules, and
+ * handed on as it is; the answer is that store's, as it is. A write that failed with API_UNAVAILABLE or API_INTERNAL may have
+ * been done there.
  */
 int operation_call(const struct operation_context *context, const char *name, const cJSON *request, cJSON **response,
     struct api_error *error);
@@ -35,6 +39,9 @@ int operation_call(const struct operation_context *context, const char *name, co
  * \u0000, a member twice, nesting beyond what any shape has). The caller frees it; NULL with *error (API_SERIALIZATION, or
  * API_UNAVAILABLE when memory is out). */
 cJSON *operation_parse(const char *text, size_t length, struct api_error *error);
+/* operation_parse_answer: the same for what another Transfer API has answered, whose numbers stay as they are: 6001.0 is a
+ * whole one there, and members that we don't know may have a fraction. */
+cJSON *operation_parse_answer(const char *text, size_t length, struct api_error *error);
 
 /* operation_number: the operation's place, from 0 to OPERATION_COUNT - 1, or -1 for an unknown one. operation_name: of such
  * a place. */

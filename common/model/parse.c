@@ -1,4 +1,5 @@
-/* operation_parse: strict JSON in front of cJSON, which takes more than JSON and drops what it can't represent. */
+/* operation_parse, operation_parse_answer: strict JSON in front of cJSON, which takes more than JSON and drops what it can't
+ * represent. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct scanner {
 	size_t values;
 	const char *problem; /* NULL while all is well */
 	bool time;           /* the next value is a timestamp's */
+	bool any_number;     /* numbers stay as they are written */
 };
 
 static bool scan_value(struct scanner *scanner, int depth);
@@ -119,7 +121,7 @@ scan_number(struct scanner *scanner)
 		if (skip_digits(scanner) == 0)
 			return problem(scanner, "a number that isn't written as JSON's");
 	}
-	if (!integer && !scanner->time) {
+	if (!integer && !scanner->time && !scanner->any_number) {
 		memset(from, ' ', (size_t)(scanner->at - from));
 		memcpy(from, "0.5", 3);
 	}
@@ -254,10 +256,10 @@ check_all_names(const cJSON *value, struct api_error *error)
 	return 0;
 }
 
-cJSON *
-operation_parse(const char *text, size_t length, struct api_error *error)
+static cJSON *
+parse(const char *text, size_t length, bool any_number, struct api_error *error)
 {
-	struct scanner scanner = { 0 };
+	struct scanner scanner = { .any_number = any_number };
 	cJSON *parsed = NULL;
 
 	scanner.start = scanner.at = malloc(length + 1);
@@ -284,4 +286,16 @@ operation_parse(const char *text, size_t length, struct api_error *error)
 	explicit_bzero(scanner.start, length); /* it may hold secrets */
 	free(scanner.start);
 	return parsed;
+}
+
+cJSON *
+operation_parse(const char *text, size_t length, struct api_error *error)
+{
+	return parse(text, length, false, error);
+}
+
+cJSON *
+operation_parse_answer(const char *text, size_t length, struct api_error *error)
+{
+	return parse(text, length, true, error);
 }

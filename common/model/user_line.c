@@ -166,6 +166,14 @@ read_user(cJSON *object, const char *server_id, const struct config *config, str
 }
 
 int
+user_line_read_json(cJSON *object, const char *server_id, const struct config *config, struct user_line *line,
+    struct api_error *error)
+{
+	memset(line, 0, sizeof(*line));
+	return read_user(object, server_id, config, line, error);
+}
+
+int
 user_line_read(const char *text, size_t length, const char *server_id, const struct config *config, struct user_line *line,
     struct api_error *error)
 {
@@ -176,7 +184,7 @@ user_line_read(const char *text, size_t length, const char *server_id, const str
 	object = operation_parse(text, length, error);
 	if (object == NULL)
 		return -1;
-	result = read_user(object, server_id, config, line, error);
+	result = user_line_read_json(object, server_id, config, line, error);
 	cJSON_Delete(object);
 	return result;
 }

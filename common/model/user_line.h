@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include <cjson/cJSON.h>
+
 #include "common/host/config.h"
 #include "common/model/error.h"
 #include "common/model/record.h"
@@ -27,6 +29,10 @@ struct user_line {
  */
 int user_line_read(const char *text, size_t length, const char *server_id, const struct config *config,
     struct user_line *line, struct api_error *error);
+/* user_line_read_json: the same of a line that operation_parse() has parsed, or that was made in its place; its ServerId is
+ * changed. */
+int user_line_read_json(cJSON *object, const char *server_id, const struct config *config, struct user_line *line,
+    struct api_error *error);
 void user_line_free(struct user_line *line);
 
 /* user_line_complete: the ids and dates that the line doesn't give: those that the same keys have in `stored` (may be NULL),

@@ -2,6 +2,10 @@
  * The store: where servers and users are kept, in the Transfer API's own verbs. Each implementation fills in a struct
  * store_operations; "sqlite:PATH" (sqlite*.c) is the embedded default.
  *
+ * A store kept elsewhere (transfer/transfer.h) has some of the verbs alone: it lists, describes and finds by name, and
+ * answers whole operations (store_call()). The others are refused: API_INVALID_REQUEST. What it reads is what the other side
+ * says one call after the other, and not as it was at one moment; and its lists are in the other side's order.
+ *
  * Every call returns 0, or -1 with *error set and the store as it was. A write has returned 0 only once it is durable
  * (README, promise 6). A store is used by one thread at a time; several processes may have the same one open: writers wait
  * for each other, readers never wait.
@@ -27,14 +31,22 @@ enum store_mode {
 	STORE_CREATE, /* made when it isn't there: for CreateServer only */
 };
 
-/* store_open: spec is the configuration's Store value. A writer brings an older release's store to this one's schema; a
- * reader takes either. The faults have words of their own: missing, not a Berth store, made by a newer Berth (schema N, this
- * one knows M). */
+/* store_open: spec is the configuration's Store value, of a store on this host. A writer brings an older release's store to
+ * this one's schema; a reader takes either. The faults have words of their own: missing, not a Berth store, made by a newer
+ * Berth (schema N, this one knows M), kept elsewhere. */
 int store_open(const char *spec, enum store_mode mode, struct store **store, struct api_error *error);
 void store_close(struct store *store); /* NULL is fine */
 /* store_moved: whether the specification leads to another store by now, or to none: who keeps one open for long must open it
  * again, or serves users that nobody can change any more. */
 bool store_moved(struct store *store);
+
+/* store_is_remote: whether it is kept elsewhere. store_call: then, one of the Transfer API's operations, whose request and
+ * answer go through as they are (unknown members, too). *response is NULL for an operation without output; the caller frees
+ * it with cJSON_Delete(). */
+struct cJSON;
+bool store_is_remote(const struct store *store);
+int store_call(struct store *store, const char *operation, const struct cJSON *request, struct cJSON **response,
+    struct api_error *error);
 
 /* Servers. The caller owns what comes back: record_free_server(). */
 int store_create_server(struct store *store, const struct server_record *server, struct api_error *error);

@@ -1,6 +1,6 @@
 /*
  * What an implementation of the store fills in: store.h's calls, with the same contracts. Its own struct begins with a
- * struct store.
+ * struct store. Any but close may be NULL: store.c refuses it then, and what can't be refused does nothing.
  */
 #ifndef BERTH_STORE_OPERATIONS_H
 #define BERTH_STORE_OPERATIONS_H
@@ -10,6 +10,8 @@
 struct store_operations {
 	void (*close)(struct store *);
 	bool (*moved)(struct store *);
+	/* Of stores kept elsewhere alone. */
+	int (*call)(struct store *, const char *, const struct cJSON *, struct cJSON **, struct api_error *);
 	int (*create_server)(struct store *, const struct server_record *, struct api_error *);
 	int (*describe_server)(struct store *, const char *, struct server_record *, struct api_error *);
 	int (*list_servers)(struct store *, const char *, size_t, store_visit_server *, void *, struct api_error *);
@@ -46,7 +48,8 @@ struct store {
 	const struct store_operations *operations;
 };
 
-/* store_sqlite_path: what follows "sqlite:" in a specification; NULL with *error for another kind of store. */
+/* store_sqlite_path: what follows "sqlite:" in a specification; NULL with *error for another kind of store, in words for
+ * each. */
 const char *store_sqlite_path(const char *spec, struct api_error *error);
 /* sqlite_open: path is what follows "sqlite:" in the specification. */
 int sqlite_open(const char *path, enum store_mode mode, struct store **store, struct api_error *error);

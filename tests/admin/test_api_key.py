@@ -86,13 +86,21 @@ def test_table_can_be_pasted_into_a_credentials_file(keys, tmp_path):
     keys.admin.configure(f"ApiKeysFile {keys.file}", "Region eu-west-3")
     shown = keys.ok("create", "--allow", "List*", "--description", "for CI")
     assert "isn't shown again" in shown and "List*" in shown and "for CI" in shown
-    assert "give this key another one where [berth] is taken" in shown
-    (tmp_path / "credentials").write_text("[default]\naws_access_key_id = x\naws_secret_access_key = y\n" + shown)
+    second = keys.ok("create", "--profile", "ci.2")
+    text = "[default]\naws_access_key_id = x\naws_secret_access_key = y\n" + shown + second
+    (tmp_path / "credentials").write_text(text)
     parser = configparser.RawConfigParser()
     parser.read(tmp_path / "credentials")
-    stored = json.loads(keys.file.read_text())["AccessKeys"][0]
-    assert dict(parser["berth"]) == {"aws_access_key_id": stored["AccessKeyId"],
-                                     "aws_secret_access_key": stored["SecretAccessKey"], "region": "eu-west-3"}
+    for profile, stored in zip(("berth", "ci.2"), json.loads(keys.file.read_text())["AccessKeys"], strict=True):
+        assert dict(parser[profile]) == {"aws_access_key_id": stored["AccessKeyId"],
+                                         "aws_secret_access_key": stored["SecretAccessKey"], "region": "eu-west-3"}
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a]b", "x\ny", "ü", "p" * 65])
+def test_a_profile_is_a_plain_name(keys, name):
+    done = keys.run("create", "--profile", name)
+    assert done.returncode == 252 and "argument --profile: not 1 to 64 of" in done.stderr
+    assert not keys.file.exists()
 
 
 def test_text_is_id_and_secret(keys):
