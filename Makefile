@@ -61,7 +61,7 @@ ADMIN    := $(B)/berth
 API      := $(B)/berth-api
 UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_C))
 HELPERS  := $(patsubst tests/login/%.c,$(B)/tests/%,$(LOGIN_C)) $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_C)) \
-    $(B)/tests/killed_writers $(B)/tests/fail_io.so
+    $(B)/tests/killed_writers $(B)/tests/fill_cache $(B)/tests/fail_io.so
 
 all: $(NSS_SO) $(PAM_SO) $(KEYS) $(SESSION) $(AGENT) $(ADMIN) $(API)
 
@@ -112,7 +112,7 @@ $(B)/tests/%: $(B)/obj/tests/login/%.o $(B)/libthin.a
 	@mkdir -p $(@D)
 	$(CC) -pie $(LDFLAGS) -o $@ $^ -lpam -lpthread
 
-$(B)/tests/killed_writers: $(B)/tests/%: $(B)/obj/tests/store/%.o $(B)/libheavy.a $(B)/libthin.a
+$(B)/tests/killed_writers $(B)/tests/fill_cache: $(B)/tests/%: $(B)/obj/tests/store/%.o $(B)/libheavy.a $(B)/libthin.a
 	@mkdir -p $(@D)
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS)
 

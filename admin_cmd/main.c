@@ -20,6 +20,7 @@ static const struct {
 	{ "backup", backup_command },
 	{ "restore", restore_command },
 	{ "api-key", api_key_command },
+	{ "cache", cache_command },
 };
 
 static const char usage[] =
@@ -30,11 +31,13 @@ static const char usage[] =
     "  sessions end USER|ID ...  end a user's sessions, or one\n"
     "  tail [--follow]           the transfer log: who did what\n"
     "  export                    all users of a server, one line of JSON each\n"
-    "  import [FILE]             users from such lines, a passwd file, or the users.conf of atmoz/sftp\n"
+    "  import [FILE]             users from such lines, a passwd file, atmoz/sftp, or AWS Transfer\n"
     "  fsck [--repair]           check the store, and mend it\n"
     "  backup FILE               copy the store while it is in use\n"
     "  restore FILE              put a copy back\n"
     "  api-key create            an access key for berth-api; also list, enable, disable, delete\n"
+    "  cache [show]              what is kept here of a Store elsewhere\n"
+    "  cache drop USER ...       forget users' records; --all: everything\n"
     "  version                   print the version\n"
     "  help                      print this\n"
     "\n"

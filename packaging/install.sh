@@ -30,6 +30,7 @@ files() {
 	echo "0644 packaging/sshd/berth.conf $prefix/share/berth/sshd/berth.conf"
 	echo "0644 packaging/pam/sshd $prefix/share/berth/pam/sshd"
 	echo "0644 packaging/logrotate/berth $prefix/share/berth/logrotate/berth"
+	echo "0644 packaging/systemd/berthd-remote.conf $prefix/share/berth/systemd/berthd-remote.conf"
 	echo "0644 packaging/systemd/berth.sysusers.conf $prefix/lib/sysusers.d/berth.conf"
 	echo "0644 packaging/systemd/berth.tmpfiles.conf $prefix/lib/tmpfiles.d/berth.conf"
 }
@@ -48,6 +49,7 @@ uninstall_files() {
 		rm -f "$destdir$destination"
 	done
 	for directory in "$prefix/share/berth/sshd" "$prefix/share/berth/pam" "$prefix/share/berth/logrotate" \
+	    "$prefix/share/berth/systemd" \
 	    "$prefix/share/berth" "$libexecdir"; do
 		if [ -d "$destdir$directory" ]; then
 			rmdir --ignore-fail-on-non-empty "$destdir$directory"

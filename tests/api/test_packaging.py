@@ -67,6 +67,22 @@ def test_systemd_takes_it(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@needs_systemd_analyze
+@pytest.mark.parametrize("drop_in, network", [(None, "PrivateNetwork=yes"), ("berthd-remote.conf", "PrivateNetwork=no")])
+def test_systemd_takes_the_agents(tmp_path, drop_in, network):
+    """By itself, and with the drop-in for a store elsewhere."""
+    for name in "berthd.service", "berthd.socket":
+        (tmp_path / name).write_text((PACKAGING / "systemd" / name).read_text().replace("/usr/sbin/berthd", "/bin/true"))
+    if drop_in:
+        (tmp_path / "berthd.service.d").mkdir()
+        shutil.copy(PACKAGING / "systemd" / drop_in, tmp_path / "berthd.service.d")
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", tmp_path / "berthd.service"], capture_output=True,
+                          text=True, check=False, env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    text = (PACKAGING / "systemd" / (drop_in or "berthd.service")).read_text()
+    assert network in text.splitlines() and ("RestrictAddressFamilies=AF_UNIX" in text.splitlines()) == (drop_in is None)
+
+
 def client_of(host):
     return new_client(host.url, host.key, verify=str(host.certificate) if host.certificate else True)
 

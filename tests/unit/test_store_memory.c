@@ -3,54 +3,17 @@
  * of the others; and the same store works again as soon as there is memory.
  */
 #include "common/store/sqlite/sqlite_store.h"
+#include "tests/unit/failing_memory.h"
 #include "tests/unit/store_folder.h"
 
 #define ROLE   ((char *)"arn:aws:iam::000000000000:role/access")
 #define TRIES  10000
 
-
-static sqlite3_mem_methods real;
-static long countdown = -1; /* so many allocations still succeed; -1: all */
-static bool for_good, failed;
-
-static bool
-fails(void)
-{
-	if (countdown == -1 || countdown-- > 0)
-		return false;
-	countdown = for_good ? 0 : -1;
-	failed = true;
-	return true;
-}
-
-static void *
-allocate(int size)
-{
-	return fails() ? NULL : real.xMalloc(size);
-}
-
-static void *
-reallocate(void *memory, int size)
-{
-	return fails() ? NULL : real.xRealloc(memory, size);
-}
-
 static int
 set_up(void **state)
 {
-	sqlite3_mem_methods methods;
-
 	(void)state;
-	/* Without the memory that a connection sets aside: each allocation is one of ours. */
-	if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real) != SQLITE_OK ||
-	    sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0) != SQLITE_OK)
-		return -1;
-	methods = real;
-	methods.xMalloc = allocate;
-	methods.xRealloc = reallocate;
-	if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK)
-		return -1;
-	if (folder_make() == -1)
+	if (failing_memory() == -1 || folder_make() == -1)
 		return -1;
 	store_close(with_server());
 	return 0;

@@ -18,16 +18,22 @@ fail(struct sqlite_store *store, const char *doing, int cause, struct api_error 
 	    code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_PERM || code == SQLITE_NOMEM ||
 	    code == SQLITE_AUTH)
 		verdict = API_UNAVAILABLE;
+	store->damaged |= code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+	/* A cache can be had again: what it can't give now, it will. */
+	if (store->is_cache && code == SQLITE_CORRUPT)
+		verdict = API_UNAVAILABLE;
 	if (code == SQLITE_NOTADB)
-		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store", store->path);
+		return api_fail(error, API_UNAVAILABLE, "%s %.1000s is not a Berth %s", sqlite_word(store), store->path,
+		    store->is_cache ? "cache" : "store");
 	/* The library's own words don't say why: a full disk, for one. */
 	if (code != SQLITE_IOERR && code != SQLITE_CANTOPEN)
 		cause = 0;
 	else if (sqlite3_system_errno(store->db) != 0)
 		cause = sqlite3_system_errno(store->db);
-	return api_fail(error, verdict, "Store %.1000s: %s: %.1000s%s%s%s", store->path, doing, sqlite3_errmsg(store->db),
+	return api_fail(error, verdict, "%s %.1000s: %s: %.1000s%s%s%s", sqlite_word(store), store->path, doing,
+	    sqlite3_errmsg(store->db),
 	    cause == 0 ? "" : ": ", cause == 0 ? "" : strerror(cause),
-	    code == SQLITE_CORRUPT ? "; `berth fsck` says what is damaged" : "");
+	    code == SQLITE_CORRUPT && !store->is_cache ? "; `berth fsck` says what is damaged" : "");
 }
 
 int
@@ -122,6 +128,24 @@ sqlite_run(struct sqlite_store *store, enum statement which, const char *sql, st
 	return got;
 }
 
+int
+sqlite_has(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error, const char *types,
+    ...)
+{
+	sqlite3_stmt *statement;
+	va_list arguments;
+	int got;
+
+	va_start(arguments, types);
+	statement = query(store, which, sql, error, types, &arguments);
+	va_end(arguments);
+	if (statement == NULL)
+		return -1;
+	got = sqlite_step(store, statement, error);
+	sqlite3_reset(statement);
+	return got;
+}
+
 /* A file that was removed or replaced is still there for who has it open. */
 static bool
 sqlite_moved(struct store *base)
@@ -153,7 +177,8 @@ static int
 save(struct sqlite_store *store, struct api_error *error)
 {
 	if (is_undone(store))
-		return api_fail(error, API_UNAVAILABLE, "Store %.1000s: the batch has been undone", store->path);
+		return api_fail(error, API_UNAVAILABLE, "%s %.1000s: the batch has been undone", sqlite_word(store),
+		    store->path);
 	return sqlite_run(store, STATEMENT_SAVE, "SAVEPOINT call", error, "");
 }
 
@@ -175,7 +200,8 @@ check_in_place(struct sqlite_store *store, struct api_error *error)
 	if (!sqlite_moved(&store->base))
 		return 0;
 	roll_back(store);
-	return api_fail(error, API_UNAVAILABLE, "Store %.1000s: was removed or replaced meanwhile; try again", store->path);
+	return api_fail(error, API_UNAVAILABLE, "%s %.1000s: was removed or replaced meanwhile; try again",
+	    sqlite_word(store), store->path);
 }
 
 int
@@ -245,7 +271,8 @@ sqlite_commit(struct store *base, struct api_error *error)
 	store->batch = false;
 	if (is_undone(store)) {
 		roll_back(store);
-		return api_fail(error, API_UNAVAILABLE, "Store %.1000s: the batch has been undone", store->path);
+		return api_fail(error, API_UNAVAILABLE, "%s %.1000s: the batch has been undone", sqlite_word(store),
+		    store->path);
 	}
 	return sqlite_finish(store, 0, error);
 }

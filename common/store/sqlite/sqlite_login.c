@@ -81,18 +81,11 @@ int
 sqlite_find_gid(struct store *base, const char *server_id, uint32_t gid, struct api_error *error)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
-	sqlite3_stmt *statement;
-	int got;
 
-	statement = sqlite_query(store, STATEMENT_FIND_GID,
+	return sqlite_has(store, STATEMENT_FIND_GID,
 	    "SELECT 1 FROM users WHERE " OF_SERVER "AND gid = ?2 "
 	    "UNION ALL SELECT 1 FROM secondary_gids WHERE " OF_SERVER "AND gid = ?2 LIMIT 1",
 	    error, "ti", server_id, (int64_t)gid);
-	if (statement == NULL)
-		return -1;
-	got = sqlite_step(store, statement, error);
-	sqlite3_reset(statement);
-	return got;
 }
 
 int

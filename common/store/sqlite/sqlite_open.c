@@ -116,13 +116,25 @@ open_failed(struct sqlite_store *store, struct api_error *error)
 	if (cause == 0)
 		sqlite_fail(store, "can't be opened", error);
 	else
-		api_fail(error, API_UNAVAILABLE, "Store %.1000s: can't be opened: %s", store->path, strerror(cause));
+		api_fail(error, API_UNAVAILABLE, "%s %.1000s: can't be opened: %s", sqlite_word(store), store->path,
+		    strerror(cause));
+}
+
+int
+sqlite_connect(struct sqlite_store *store, enum store_mode mode, struct api_error *error)
+{
+	int flags = mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+
+	store->base.operations = &sqlite_operations;
+	if (sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
+		return set_up(store, mode, error);
+	open_failed(store, error);
+	return -1;
 }
 
 int
 sqlite_open(const char *path, enum store_mode mode, struct store **opened, struct api_error *error)
 {
-	int flags = mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	struct sqlite_store *store;
 
 	if (check_file(path, mode, error) == -1)
@@ -132,10 +144,7 @@ sqlite_open(const char *path, enum store_mode mode, struct store **opened, struc
 		free(store);
 		return api_fail_memory(error);
 	}
-	store->base.operations = &sqlite_operations;
-	if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		open_failed(store, error);
-	else if (set_up(store, mode, error) == 0) {
+	if (sqlite_connect(store, mode, error) == 0) {
 		*opened = &store->base;
 		return 0;
 	}

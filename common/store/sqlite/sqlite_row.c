@@ -20,8 +20,8 @@ sqlite_row_bad(struct sqlite_row *row, int column, const char *why)
 	row->bad = true;
 	row->why = why;
 	api_fail(row->error, API_INTERNAL,
-	    "Store %.1000s: column %s of a record holds %s: was the file edited? See `berth fsck`", row->store->path,
-	    sqlite3_column_name(row->statement, column), why);
+	    "%s %.1000s: column %s of a record holds %s: was the file edited?%s", sqlite_word(row->store), row->store->path,
+	    sqlite3_column_name(row->statement, column), why, row->store->is_cache ? "" : " See `berth fsck`");
 }
 
 void

@@ -3,8 +3,6 @@
 
 #include "common/store/sqlite/sqlite_store.h"
 
-#define APPLICATION_ID 0x42525448 /* "BRTH": how file(1) and we know the file by its header */
-
 /*
  * users: the columns that a login needs come first, the mappings last: SQLite reads a row from its beginning, so a lookup
  * never touches the pages of a long list. AUTOINCREMENT: a row deleted by hand must not leave its keys to the next user.
@@ -111,7 +109,7 @@ sqlite_schema_apply(sqlite3 *db, int from, int to)
 	for (i = from; i < to; i++)
 		if ((code = sqlite3_exec(db, STEPS[i], NULL, NULL, NULL)) != SQLITE_OK)
 			return code;
-	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, to);
+	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d", SQLITE_STORE_APPLICATION, to);
 	return sqlite3_exec(db, mark, NULL, NULL, NULL);
 }
 
@@ -140,7 +138,10 @@ sqlite_schema_check(struct sqlite_store *store, int *version, struct api_error *
 	if (pragma_number(store->db, "PRAGMA application_id", &application) == -1 ||
 	    pragma_number(store->db, "PRAGMA user_version", &found) == -1)
 		return sqlite_fail(store, "can't be read", error);
-	if (application != APPLICATION_ID)
+	store->application = application;
+	if (store->is_cache && (application != SQLITE_CACHE_APPLICATION || found != SCHEMA_VERSION))
+		return api_fail(error, API_UNAVAILABLE, "CacheFile %.1000s is not a cache of this release", store->path);
+	if (!store->is_cache && application != SQLITE_STORE_APPLICATION)
 		return api_fail(error, API_UNAVAILABLE, "Store %.1000s is not a Berth store", store->path);
 	if (found > SCHEMA_VERSION)
 		return api_fail(error, API_UNAVAILABLE,

@@ -166,15 +166,9 @@ sqlite_update_server(struct store *base, const char *server_id, store_merge_serv
 static int
 check_no_users(struct sqlite_store *store, int64_t server_key, const char *server_id, struct api_error *error)
 {
-	sqlite3_stmt *statement;
-	int got;
-
-	statement = sqlite_query(store, STATEMENT_HAS_USERS, "SELECT 1 FROM users WHERE server_key = ?1 LIMIT 1", error, "i",
+	int got = sqlite_has(store, STATEMENT_HAS_USERS, "SELECT 1 FROM users WHERE server_key = ?1 LIMIT 1", error, "i",
 	    server_key);
-	if (statement == NULL)
-		return -1;
-	got = sqlite_step(store, statement, error);
-	sqlite3_reset(statement);
+
 	if (got == 1)
 		return api_fail(error, API_INVALID_REQUEST, "ServerId: %s still has users; delete them first", server_id);
 	return got;

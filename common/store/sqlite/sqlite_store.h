@@ -68,6 +68,18 @@ enum statement {
 	STATEMENT_LIST_USER_KEYS,
 	STATEMENT_COUNT_TAGGED,
 	STATEMENT_COUNT_TAGGED_ANY,
+	/* of a cache: */
+	STATEMENT_CACHE_LOOK,
+	STATEMENT_CACHE_OWNER,
+	STATEMENT_CACHE_SET_OWNER,
+	STATEMENT_CACHE_LIST,
+	STATEMENT_CACHE_SET_TIME,
+	STATEMENT_CACHE_HAS,
+	STATEMENT_CACHE_REMOVE_USER,
+	STATEMENT_CACHE_REMOVE_TIME,
+	STATEMENT_CACHE_HAS_OLD,
+	STATEMENT_CACHE_REMOVE_OLD_USERS,
+	STATEMENT_CACHE_REMOVE_OLD_TIMES,
 	STATEMENT_COUNT
 };
 
@@ -75,6 +87,9 @@ struct sqlite_store {
 	struct store base;
 	sqlite3 *db;
 	char *path;
+	bool is_cache; /* of common/store/cache: a file of its own kind, and no store to anybody else */
+	bool damaged; /* something has been found in it that no database has */
+	int64_t application; /* the kind that the file itself says it is of, once it was looked at */
 	int version; /* the schema's when it was last looked at; a reader's may have been migrated since; 0: not known */
 	bool batch; /* between store_begin() and its end */
 	bool spoiled; /* the transaction has part of a call that failed, and must not be committed */
@@ -92,6 +107,9 @@ int sqlite_check_path(const char *path, struct api_error *error);
  * views, functions in expressions) may act. sqlite_set_up_writer: what one that writes needs besides. SQLite's codes. */
 int sqlite_set_up_reader(struct sqlite_store *store);
 int sqlite_set_up_writer(struct sqlite_store *store);
+/* sqlite_connect: opens the file at store->path, of the kind that store->is_cache says, and checks that it is one. Returns 0
+ * or -1; sqlite_close() is the caller's either way. */
+int sqlite_connect(struct sqlite_store *store, enum store_mode mode, struct api_error *error);
 /* sqlite_make: the file at path, with a copy of the contents, or, for NULL, an empty store. Returns 0, 1 when somebody else
  * has made one meanwhile, or -1. */
 int sqlite_make(const char *path, sqlite3 *contents, struct api_error *error);
@@ -103,6 +121,11 @@ int sqlite_make(const char *path, sqlite3 *contents, struct api_error *error);
 	"CASE WHEN substr(body, 1, length(type) + length(base64) + 2) = type || ' ' || base64 || ' ' " \
 	"THEN substr(body, length(type) + length(base64) + 3) END"
 
+/* What the file's header says of its kind: how file(1) and we know it. A cache's ends in its format: one of another format
+ * is another kind. */
+#define SQLITE_STORE_APPLICATION 0x42525448 /* "BRTH" */
+#define SQLITE_CACHE_APPLICATION 0x42524301 /* "BRC", 1 */
+
 /* sqlite_schema_apply: the steps from one schema to another (to 0: the newest), in the caller's transaction, if any. Returns
  * SQLite's code. */
 int sqlite_schema_apply(sqlite3 *db, int from, int to);
@@ -110,6 +133,13 @@ int sqlite_schema_apply(sqlite3 *db, int from, int to);
 int sqlite_schema_check(struct sqlite_store *store, int *version, struct api_error *error);
 /* sqlite_schema_migrate: a store of this version to the newest, in one transaction. */
 int sqlite_schema_migrate(struct sqlite_store *store, int version, struct api_error *error);
+
+/* sqlite_word: what messages call the file: the configuration's word for it. */
+static inline const char *
+sqlite_word(const struct sqlite_store *store)
+{
+	return store->is_cache ? "CacheFile" : "Store";
+}
 
 /* sqlite_fail: *error from the library's last error; busy, full, read-only and the like are API_UNAVAILABLE. Returns -1. */
 int sqlite_fail(struct sqlite_store *store, const char *doing, struct api_error *error);
@@ -125,6 +155,9 @@ sqlite3_stmt *sqlite_query(struct sqlite_store *store, enum statement which, con
 int sqlite_step(struct sqlite_store *store, sqlite3_stmt *statement, struct api_error *error);
 /* sqlite_run: query, step to the end, reset. Returns 0, or -1 with *error. */
 int sqlite_run(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error,
+    const char *types, ...);
+/* sqlite_has: the same for a question: 1 when there is a row, 0 or -1. */
+int sqlite_has(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error,
     const char *types, ...);
 
 /* Transactions; within a batch, savepoints of it. */
