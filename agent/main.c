@@ -2,11 +2,13 @@
  * berthd: answers who Berth's users are, from the store, as an unprivileged user. Always in the foreground.
  */
 #include <errno.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -14,6 +16,8 @@
 #include "agent/agent.h"
 #include "agent/clashes.h"
 #include "agent/listener.h"
+#include "agent/remote/fetch.h"
+#include "agent/remote/remote.h"
 #include "agent/server.h"
 #include "common/host/config_reports.h"
 #include "common/host/daemon.h"
@@ -24,13 +28,25 @@
 #include "common/host/paths.h"
 
 #define STOP_SECONDS 2 /* for open connections after SIGTERM */
+#define THREADS_MS   200 /* and then for threads that fetch records */
 
 struct program {
 	struct agent agent;
 	struct event_base *base;
 	struct server *server;
 	struct event *term, *interrupt, *hangup;
+	bool threads_left; /* that fetch for nobody any more */
 };
+
+/* go_home: credentials are looked for in the home directory of who the agent is, not of who started it. */
+static void
+go_home(void)
+{
+	const struct passwd *account = getpwuid(geteuid());
+
+	if (account != NULL)
+		setenv("HOME", account->pw_dir, 1);
+}
 
 /* test_users: the accounts that the configuration names must be the host's. */
 static void
@@ -56,6 +72,22 @@ test_users(const struct agent *agent, int *faults)
 	local_accounts_free(&accounts);
 }
 
+/* test_remote: asked with the credentials, and into the cache, that the agent will use. */
+static void
+test_remote(const struct config *config, int *faults)
+{
+	struct api_error error = { 0 };
+
+	if (config->server_id == NULL || fetch_test(config, &error) == 0)
+		return;
+	(*faults)++;
+	if (error.code == API_NOT_FOUND)
+		fprintf(stderr, "ServerId %s: %s; `berth admin list-servers` shows those of %s\n", config->server_id,
+		    error.message, config->store);
+	else
+		fprintf(stderr, "Store %s: %s\n", config->store, error.message);
+}
+
 /* test_store: opened as the user who will have to. */
 static void
 test_store(const struct agent *agent, int *faults)
@@ -65,6 +97,10 @@ test_store(const struct agent *agent, int *faults)
 	struct api_error error = { 0 };
 	struct store *store = NULL;
 
+	if (config_store_is_remote(config)) {
+		test_remote(config, faults);
+		return;
+	}
 	if (store_open(config->store, STORE_READ, &store, &error) != 0) {
 		(*faults)++;
 		fprintf(stderr, "%s\n", error.message);
@@ -112,6 +148,7 @@ test_configuration(struct agent *agent)
 		fprintf(stderr, "User: can't become %s: %s\n", agent->config.user, identity_problem(errno));
 		return 1;
 	}
+	go_home();
 	test_store(agent, &faults);
 	test_transfer_log(agent, &faults);
 	return faults > 0 ? 1 : 0;
@@ -135,7 +172,43 @@ on_stop(evutil_socket_t signal_number, short what, void *context)
 	daemon_log(LOG_INFO, "stopping: signal=%s", signal_number == SIGTERM ? "TERM" : "INT");
 	if (event_base_loopexit(program->base, &limit) != 0)
 		event_base_loopbreak(program->base);
+	if (program->agent.store.remote != NULL)
+		remote_hurry(program->agent.store.remote);
 	server_stop(program->server, on_all_answered, program);
+}
+
+/* say_closed_in: berthd.service lets the agent of a local store have no network at all. */
+static void
+say_closed_in(const struct config *config)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	int fd;
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		fd = socket(families[i], SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd >= 0)
+			close(fd);
+		if (fd >= 0 || errno != EAFNOSUPPORT)
+			return;
+	}
+	daemon_log(LOG_ERR, "the service may not use the network, so the store can't be asked: store=%s "
+	    "missing=\"" BERTH_REMOTE_DROP_IN " in /etc/systemd/system/berthd.service.d\"", config->store);
+}
+
+/* start_remote: when the store is kept elsewhere. */
+static void
+start_remote(struct program *program)
+{
+	struct agent *agent = &program->agent;
+
+	agent->store.remote = NULL;
+	if (!config_store_is_remote(&agent->config) || agent->config.server_id == NULL)
+		return;
+	say_closed_in(&agent->config);
+	identity_hide_memory(); /* credentials will lie in it, and berth-api may be the same user */
+	agent->store.remote = remote_start(program->base, &agent->config);
+	if (agent->store.remote == NULL)
+		daemon_log(LOG_ERR, "store can't be asked: store=%s reason=\"%s\"", agent->config.store, strerror(errno));
 }
 
 /* reload_configuration: false when the old one stays. */
@@ -163,6 +236,7 @@ on_reload(evutil_socket_t signal_number, short what, void *context)
 	struct program *program = context;
 	struct agent *agent = &program->agent;
 	bool fresh = reload_configuration(agent);
+	struct remote *remote;
 
 	(void)signal_number;
 	(void)what;
@@ -172,6 +246,11 @@ on_reload(evutil_socket_t signal_number, short what, void *context)
 	if (!fresh)
 		return;
 	store_handle_close(&agent->store);
+	remote = agent->store.remote;
+	start_remote(program);
+	/* Who waits for the old one looks again, at whatever there is now. What it fetches still, it fetches for nobody. */
+	if (remote != NULL && !remote_stop(remote, 0))
+		program->threads_left = true;
 	store_handle_get(&agent->store, &agent->config);
 	clashes_report(agent);
 }
@@ -218,6 +297,8 @@ program_free(struct program *program)
 	struct event *events[] = { program->term, program->interrupt, program->hangup };
 
 	server_free(program->server);
+	if (program->agent.store.remote != NULL && !remote_stop(program->agent.store.remote, THREADS_MS))
+		program->threads_left = true;
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (events[i] != NULL)
 			event_free(events[i]);
@@ -249,6 +330,7 @@ start(struct program *program)
 		close(listener);
 		return -1;
 	}
+	go_home();
 	local_accounts_init(&agent->accounts);
 	agent->transfer_log = transfer_log_start(agent->config.transfer_log_file,
 	    agent->config.transfer_log != TRANSFER_LOG_OFF);
@@ -281,6 +363,7 @@ say_started(struct program *program)
 	    local_accounts_uid(&agent->accounts, config->session_user, &uid) <= 0)
 		daemon_log(LOG_WARNING, "SessionUser has no account, so no session has a log: session_user=%s",
 		    config->session_user);
+	start_remote(program);
 	store_handle_get(&agent->store, config);
 	clashes_report(agent);
 }
@@ -316,5 +399,8 @@ main(int argc, char **argv)
 	status = event_base_dispatch(program.base) < 0 ? 1 : 0;
 	program_free(&program);
 	daemon_log(LOG_INFO, "stopped");
+	/* A library's clean-up at exit would pull the rug from under a thread that is in the middle of it. */
+	if (program.threads_left)
+		_exit(status);
 	return status;
 }

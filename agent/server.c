@@ -7,8 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/lookup.h"
-#include "agent/server.h"
+#include "agent/server_private.h"
 #include "common/host/daemon_log.h"
 #include "common/wire/deadline.h"
 #include "common/wire/wire.h"
@@ -18,240 +17,8 @@
 /* How long to leave the backlog alone when there are no descriptors or memory to accept with. */
 #define EXHAUSTED_MS 100
 
-#define REQUEST_BYTES_MAX (WIRE_HEADER + WIRE_REQUEST_MAX)
-
-/* A connection that waits for its peer. */
-struct connection {
-	struct server *server;
-	struct connection *next, **link; /* in the server's list */
-	struct event *event;
-	int fd;           /* -1: handed over */
-	uid_t uid;
-	bool exempt;      /* from the limits; not counted */
-	int64_t deadline; /* milliseconds of CLOCK_MONOTONIC */
-	uint8_t *request; /* REQUEST_BYTES_MAX + 1 bytes, or NULL when it was answered */
-	size_t received;
-	uint8_t *answer;  /* what is left to send of it */
-	size_t length, sent;
-};
-
-struct uid_count {
-	uid_t uid;
-	unsigned waiting;
-};
-
-struct server {
-	struct event_base *base;
-	struct agent *agent;
-	int listener;
-	struct event *accepting, *pausing;
-	struct connection *connections;
-	struct uid_count counts[SERVER_CONNECTIONS_MAX]; /* of those that are counted, in no order */
-	size_t count_used, counted, total;
-	void (*done)(void *context);
-	void *done_context;
-	uint8_t request[REQUEST_BYTES_MAX + 1]; /* one byte more shows that too much was sent */
-	struct lookup_answer answer;
-};
-
 /* How far a request has come. */
 enum progress { REQUEST_INCOMPLETE, REQUEST_COMPLETE, REQUEST_BAD };
-
-/* What became of it: server->answer has its answer, or its descriptor is another's now. */
-enum outcome { OUTCOME_NONE, OUTCOME_ANSWERED, OUTCOME_HANDED_OVER };
-
-/* is_exempt: a file that can't be read exempts nobody but root. */
-static bool
-is_exempt(struct server *server, uid_t uid)
-{
-	struct agent *agent = server->agent;
-
-	return uid == 0 || local_accounts_is_either(&agent->accounts, agent->config.keys_user, agent->config.session_user,
-	    uid) > 0;
-}
-
-static struct uid_count *
-count_of(struct server *server, uid_t uid)
-{
-	for (size_t i = 0; i < server->count_used; i++) {
-		if (server->counts[i].uid == uid)
-			return &server->counts[i];
-	}
-	return NULL;
-}
-
-/* has_room: whether one more connection of this uid may wait. Nothing is looked up while nobody waits. */
-static bool
-has_room(struct server *server, uid_t uid)
-{
-	const struct uid_count *count;
-
-	if (server->counted == 0)
-		return true;
-	count = count_of(server, uid);
-	if (server->counted < SERVER_CONNECTIONS_MAX && (count == NULL || count->waiting < UID_CONNECTIONS_MAX))
-		return true;
-	return is_exempt(server, uid);
-}
-
-static void
-count_add(struct server *server, uid_t uid)
-{
-	struct uid_count *count = count_of(server, uid);
-
-	if (count == NULL) {
-		count = &server->counts[server->count_used++];
-		count->uid = uid;
-		count->waiting = 0;
-	}
-	count->waiting++;
-	server->counted++;
-}
-
-static void
-count_remove(struct server *server, uid_t uid)
-{
-	struct uid_count *count = count_of(server, uid);
-
-	server->counted--;
-	if (--count->waiting == 0)
-		*count = server->counts[--server->count_used];
-}
-
-static void
-connection_free(struct connection *connection)
-{
-	struct server *server = connection->server;
-
-	if (connection->event != NULL)
-		event_free(connection->event);
-	if (connection->fd >= 0)
-		close(connection->fd);
-	free(connection->request);
-	free(connection->answer);
-	*connection->link = connection->next;
-	if (connection->next != NULL)
-		connection->next->link = connection->link;
-	if (!connection->exempt)
-		count_remove(server, connection->uid);
-	server->total--;
-	free(connection);
-	if (server->total == 0 && server->done != NULL)
-		server->done(server->done_context);
-}
-
-/* connection_new: takes over the descriptor. NULL when there is no room or memory: the caller still has it then. */
-static struct connection *
-connection_new(struct server *server, int fd, uid_t uid)
-{
-	bool exempt = is_exempt(server, uid);
-	struct connection *connection;
-
-	if (!exempt && server->counted == SERVER_CONNECTIONS_MAX)
-		return NULL;
-	connection = calloc(1, sizeof(*connection));
-	if (connection == NULL)
-		return NULL;
-	connection->server = server;
-	connection->fd = fd;
-	connection->uid = uid;
-	connection->exempt = exempt;
-	connection->next = server->connections;
-	connection->link = &server->connections;
-	if (connection->next != NULL)
-		connection->next->link = &connection->next;
-	server->connections = connection;
-	server->total++;
-	if (!exempt)
-		count_add(server, uid);
-	return connection;
-}
-
-/* connection_wait: calls back when the peer is ready, or at the deadline. Frees the connection when that can't be. */
-static void
-connection_wait(struct connection *connection, short what, event_callback_fn callback)
-{
-	int left = deadline_left(connection->deadline);
-	struct timeval limit;
-
-	if (connection->event == NULL)
-		connection->event = event_new(connection->server->base, connection->fd, what, callback, connection);
-	limit.tv_sec = left / 1000;
-	limit.tv_usec = left % 1000 * 1000;
-	if (left == 0 || connection->event == NULL || event_add(connection->event, &limit) != 0)
-		connection_free(connection);
-}
-
-static void
-on_writable(evutil_socket_t fd, short what, void *context)
-{
-	struct connection *connection = context;
-	ssize_t sent;
-
-	if (what & EV_TIMEOUT) {
-		connection_free(connection);
-		return;
-	}
-	sent = send(fd, connection->answer + connection->sent, connection->length - connection->sent,
-	    MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-		connection_free(connection);
-		return;
-	}
-	if (sent > 0)
-		connection->sent += (size_t)sent;
-	if (connection->sent == connection->length)
-		connection_free(connection);
-	else
-		connection_wait(connection, EV_WRITE, on_writable);
-}
-
-/* keep_rest: the part of the server's answer that the peer had no room for becomes the connection's. */
-static int
-keep_rest(struct connection *connection, struct lookup_answer *answer, size_t sent)
-{
-	if (answer->allocated != NULL) {
-		connection->answer = answer->allocated;
-		connection->sent = sent;
-		connection->length = answer->length;
-		answer->allocated = NULL;
-		return 0;
-	}
-	connection->length = answer->length - sent;
-	connection->answer = malloc(connection->length);
-	if (connection->answer == NULL)
-		return -1;
-	memcpy(connection->answer, answer->data + sent, connection->length);
-	return 0;
-}
-
-/* send_answer: as much as goes at once. True when that was all, or when the peer is gone. */
-static bool
-send_answer(struct server *server, int fd, size_t *sent)
-{
-	ssize_t count = send(fd, server->answer.data, server->answer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	*sent = count > 0 ? (size_t)count : 0;
-	if (count < 0)
-		return errno != EAGAIN && errno != EINTR;
-	return *sent == server->answer.length;
-}
-
-/* wait_to_send: for an answer that didn't go at once; `connection` may be new, and is freed when it can't be kept. */
-static void
-wait_to_send(struct server *server, struct connection *connection, size_t sent)
-{
-	if (connection->event != NULL)
-		event_free(connection->event);
-	connection->event = NULL;
-	free(connection->request);
-	connection->request = NULL;
-	connection->deadline = deadline_after(ANSWER_SECONDS * 1000);
-	if (keep_rest(connection, &server->answer, sent) != 0)
-		connection_free(connection);
-	else
-		connection_wait(connection, EV_WRITE, on_writable);
-}
 
 static enum progress
 request_progress(const uint8_t *request, size_t received, uint16_t *verb, uint32_t *length)
@@ -277,10 +44,10 @@ hand_over(struct server *server, int fd, uid_t uid, const uint8_t *payload, uint
 	return OUTCOME_ANSWERED;
 }
 
-/* answer_request: OUTCOME_NONE while the request isn't whole. No event may be left for the descriptor. */
-static enum outcome
-answer_request(struct server *server, int fd, uid_t uid, const uint8_t *request, size_t received)
+enum outcome
+server_answer(struct server *server, int fd, uid_t uid, const uint8_t *request, size_t received)
 {
+	enum outcome outcome = OUTCOME_NONE;
 	uint16_t verb;
 	uint32_t length;
 
@@ -295,8 +62,25 @@ answer_request(struct server *server, int fd, uid_t uid, const uint8_t *request,
 	}
 	if (verb == WIRE_EVENTS)
 		return hand_over(server, fd, uid, request + WIRE_HEADER, length);
+	if (server->agent->store.remote != NULL)
+		outcome = parking_look(server, uid, verb, request + WIRE_HEADER, length);
+	if (outcome != OUTCOME_NONE)
+		return outcome;
 	lookup_answer_request(server->agent, uid, verb, request + WIRE_HEADER, length, &server->answer);
 	return OUTCOME_ANSWERED;
+}
+
+void
+server_respond(struct connection *connection)
+{
+	struct server *server = connection->server;
+	size_t sent;
+
+	if (server_send(server, connection->fd, &sent))
+		connection_free(connection);
+	else
+		connection_wait_to_send(connection, sent);
+	lookup_release(&server->answer);
 }
 
 static void
@@ -305,7 +89,6 @@ on_readable(evutil_socket_t fd, short what, void *context)
 	struct connection *connection = context;
 	struct server *server = connection->server;
 	ssize_t count;
-	size_t sent;
 
 	if (what & EV_TIMEOUT) {
 		connection_free(connection);
@@ -320,7 +103,7 @@ on_readable(evutil_socket_t fd, short what, void *context)
 	if (count > 0)
 		connection->received += (size_t)count;
 	/* The event isn't a persistent one: the loop has forgotten the descriptor until it is added again. */
-	switch (answer_request(server, fd, connection->uid, connection->request, connection->received)) {
+	switch (server_answer(server, fd, connection->uid, connection->request, connection->received)) {
 	case OUTCOME_NONE:
 		connection_wait(connection, EV_READ, on_readable);
 		return;
@@ -328,33 +111,53 @@ on_readable(evutil_socket_t fd, short what, void *context)
 		connection->fd = -1;
 		connection_free(connection);
 		return;
+	case OUTCOME_PARKED:
+		parking_begin(connection);
+		return;
 	case OUTCOME_ANSWERED:
-		break;
+		server_respond(connection);
+		return;
 	}
-	if (send_answer(server, fd, &sent))
-		connection_free(connection);
-	else
-		wait_to_send(server, connection, sent);
-	lookup_release(&server->answer);
 }
 
-/* wait_for_request: keeps what has come of it. False when there is no memory: the caller closes. */
+/* keep_request: a connection with what has come of its request, and room for `size` bytes. NULL when there is no memory: the
+ * caller closes. */
+static struct connection *
+keep_request(struct server *server, int fd, uid_t uid, size_t received, size_t size)
+{
+	uint8_t *request = malloc(size);
+	struct connection *connection = request != NULL ? connection_new(server, fd, uid) : NULL;
+
+	if (connection == NULL) {
+		free(request);
+		return NULL;
+	}
+	memcpy(request, server->request, received);
+	connection->request = request;
+	connection->received = received;
+	return connection;
+}
+
 static bool
 wait_for_request(struct server *server, int fd, uid_t uid, size_t received)
 {
-	struct connection *connection = connection_new(server, fd, uid);
+	struct connection *connection = keep_request(server, fd, uid, received, REQUEST_BYTES_MAX + 1);
 
 	if (connection == NULL)
 		return false;
-	connection->request = malloc(REQUEST_BYTES_MAX + 1);
-	if (connection->request == NULL) {
-		connection_free(connection);
-		return true;
-	}
-	memcpy(connection->request, server->request, received);
-	connection->received = received;
 	connection->deadline = deadline_after(REQUEST_SECONDS * 1000);
 	connection_wait(connection, EV_READ, on_readable);
+	return true;
+}
+
+static bool
+wait_for_record(struct server *server, int fd, uid_t uid, size_t received)
+{
+	struct connection *connection = keep_request(server, fd, uid, received, received);
+
+	if (connection == NULL)
+		return false;
+	parking_begin(connection);
 	return true;
 }
 
@@ -362,15 +165,15 @@ wait_for_request(struct server *server, int fd, uid_t uid, size_t received)
 static enum outcome
 answer_accepted(struct server *server, int fd, uid_t uid, size_t received)
 {
-	if (has_room(server, uid))
-		return answer_request(server, fd, uid, server->request, received);
+	if (server_has_room(server, uid))
+		return server_answer(server, fd, uid, server->request, received);
 	daemon_log_limited("busy", LOG_WARNING, "too many connections wait: uid=%u of_uid_max=%d all=%zu all_max=%d", uid,
 	    UID_CONNECTIONS_MAX, server->counted, SERVER_CONNECTIONS_MAX);
 	lookup_answer_status(&server->answer, WIRE_BUSY);
 	return OUTCOME_ANSWERED;
 }
 
-/* serve_now: the whole of such a connection. False when it has to wait for its peer. */
+/* serve_now: the whole of such a connection, or up to where it waits; false when nobody has its descriptor. */
 static bool
 serve_now(struct server *server, int fd, uid_t uid, size_t received)
 {
@@ -378,12 +181,20 @@ serve_now(struct server *server, int fd, uid_t uid, size_t received)
 	struct connection *connection;
 	size_t sent;
 
-	if (outcome != OUTCOME_ANSWERED)
-		return outcome == OUTCOME_HANDED_OVER;
-	if (!send_answer(server, fd, &sent)) {
+	switch (outcome) {
+	case OUTCOME_NONE:
+		return wait_for_request(server, fd, uid, received);
+	case OUTCOME_PARKED:
+		return wait_for_record(server, fd, uid, received);
+	case OUTCOME_HANDED_OVER:
+		return true;
+	case OUTCOME_ANSWERED:
+		break;
+	}
+	if (!server_send(server, fd, &sent)) {
 		connection = connection_new(server, fd, uid);
 		if (connection != NULL) {
-			wait_to_send(server, connection, sent);
+			connection_wait_to_send(connection, sent);
 			lookup_release(&server->answer);
 			return true;
 		}
@@ -409,7 +220,7 @@ connection_accepted(struct server *server, int fd)
 	}
 	if (count < 0)
 		count = 0;
-	if (!serve_now(server, fd, peer.uid, (size_t)count) && !wait_for_request(server, fd, peer.uid, (size_t)count))
+	if (!serve_now(server, fd, peer.uid, (size_t)count))
 		close(fd);
 }
 

@@ -3,6 +3,9 @@
  * answered within the wake-up that accepted them and the event loop never hears of them; what has to wait for its peer is
  * registered, with a time limit over all of it, and counted.
  *
+ * A request that needs a record of a store kept elsewhere, which has to be fetched first (remote.h), waits for that too: its
+ * client may be sent WIRE_WAIT meanwhile.
+ *
  * Limits: a uid may hold UID_CONNECTIONS_MAX waiting connections, and all together SERVER_CONNECTIONS_MAX. Root, KeysUser
  * and SessionUser are counted nowhere, so nobody can keep a login from being answered, nor a session's log from being kept.
  */
@@ -15,6 +18,7 @@
 
 #define UID_CONNECTIONS_MAX    32
 #define SERVER_CONNECTIONS_MAX 1000
+#define SERVER_PARKED_MAX      4096 /* that wait for a record of a store kept elsewhere, root's too */
 #define REQUEST_SECONDS        2  /* for a request to arrive whole */
 #define ANSWER_SECONDS         10 /* for an answer to be taken */
 

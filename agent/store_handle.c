@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/remote/remote.h"
 #include "agent/store_handle.h"
 #include "common/host/daemon_log.h"
 
@@ -66,8 +67,11 @@ struct store *
 store_handle_get(struct store_handle *handle, const struct config *config)
 {
 	struct api_error error = { 0 };
-	int64_t now = now_ms();
+	int64_t now;
 
+	if (handle->remote != NULL)
+		return remote_store(handle->remote);
+	now = now_ms();
 	let_go_when_moved(handle, config, now);
 	if (handle->store != NULL)
 		return handle->store;
@@ -90,6 +94,10 @@ store_handle_get(struct store_handle *handle, const struct config *config)
 void
 store_handle_failed(struct store_handle *handle, const struct api_error *error)
 {
+	if (handle->remote != NULL) {
+		remote_store_failed(handle->remote, error);
+		return;
+	}
 	/* One record that can't be read is that record's trouble: the store stays. */
 	if (error->code != API_UNAVAILABLE) {
 		daemon_log_limited(error->message, LOG_ERR, "record can't be read: reason=\"%s\"", error->message);
@@ -104,5 +112,5 @@ void
 store_handle_close(struct store_handle *handle)
 {
 	store_close(handle->store);
-	memset(handle, 0, sizeof(*handle));
+	*handle = (struct store_handle){ .remote = handle->remote };
 }

@@ -12,7 +12,10 @@
 #include "common/model/error.h"
 #include "common/store/store.h"
 
+struct remote;
+
 struct store_handle {
+	struct remote *remote;     /* of a store kept elsewhere, which is asked through it (remote.h); NULL: a local one */
 	struct store *store;       /* NULL: not open */
 	int64_t tried;             /* milliseconds of CLOCK_MONOTONIC of the last attempt to open; 0: none */
 	int64_t looked;            /* the same of the last look whether it has moved */
@@ -26,7 +29,7 @@ struct store *store_handle_get(struct store_handle *handle, const struct config 
 /* store_handle_failed: a call failed with *error; logs it, and lets go of a store that can't be read. */
 void store_handle_failed(struct store_handle *handle, const struct api_error *error);
 
-/* store_handle_close: forgets the store and the last attempt: the next get opens it anew. */
+/* store_handle_close: forgets a local store and the last attempt: the next get opens it anew. */
 void store_handle_close(struct store_handle *handle);
 
 #endif

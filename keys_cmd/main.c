@@ -190,6 +190,7 @@ static int
 ask(const struct question *question, uint8_t *answer, size_t size, size_t *length)
 {
 	uint8_t memory[4 + USER_NAME_MAX + 4 + 4 + KEY_TYPE_MAX + 4 + KEY_BASE64_MAX];
+	const struct agent_patience patience = { .answer_ms = ASK_MS, .wait_ms = LOOKUP_SECONDS_MAX * 1000 };
 	struct wire_out request;
 	bool one_key = question->base64[0] != '\0';
 
@@ -198,7 +199,7 @@ ask(const struct question *question, uint8_t *answer, size_t size, size_t *lengt
 	wire_put_u32(&request, question->uid);
 	wire_put_string(&request, one_key ? question->type : "");
 	wire_put_string(&request, one_key ? question->base64 : "");
-	return agent_ask(WIRE_KEYS, &request, answer, size, length, ASK_MS);
+	return agent_ask(WIRE_KEYS, &request, answer, size, length, &patience);
 }
 
 /* print: one write(2), as a rule: sshd may stop reading at the first key that fits, which is no failure of ours. */

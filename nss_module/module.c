@@ -23,10 +23,15 @@ enum nss_status
 module_ask(enum wire_verb verb, const struct wire_out *request, void *answer, size_t answer_size, size_t *answer_length,
     int *errnop)
 {
+	/* By name alone: it is the first question of a login, and what it waited for is there for all that follow. */
+	const struct agent_patience patience = {
+		.answer_ms = LOOKUP_MS,
+		.wait_ms = verb == WIRE_PASSWD_BY_NAME ? LOOKUP_SECONDS_MAX * 1000 : 0,
+	};
 	int saved = errno, status, error, cancel;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	status = agent_ask(verb, request, answer, answer_size, answer_length, LOOKUP_MS);
+	status = agent_ask(verb, request, answer, answer_size, answer_length, &patience);
 	error = errno;
 	pthread_setcancelstate(cancel, NULL);
 

@@ -2,9 +2,10 @@
  * What the NSS module's databases share.
  *
  * This code runs in every process of the host: libc only, no state between calls, no signal, no environment, one second
- * at most. Each function answers for one entry. There is no setpwent/getpwent family on purpose: listing a million users,
- * or any user at all, in every `getent passwd` and shell completion of the host helps nobody; `berth admin list-users`
- * does it.
+ * at most; but for a name, when an agent that is alive says that it has to ask a store kept elsewhere: then for as long
+ * as it says, LOOKUP_SECONDS_MAX at most. Each function answers for one entry. There is no setpwent/getpwent family on
+ * purpose: listing a million users, or any user at all, in every `getent passwd` and shell completion of the host helps
+ * nobody; `berth admin list-users` does it.
  */
 #ifndef BERTH_NSS_MODULE_H
 #define BERTH_NSS_MODULE_H
@@ -15,7 +16,8 @@
 
 #include "common/wire/wire.h"
 
-/* A lookup as a whole may take a second; what is left of it is for reading /etc/passwd and for the scheduler. */
+/* A lookup as a whole may take a second, unless the agent asks for more; what is left of it is for reading /etc/passwd and
+ * for the scheduler. */
 #define LOOKUP_MS 900
 
 #define MODULE_EXPORT __attribute__((visibility("default")))

@@ -194,6 +194,7 @@ int
 session_ask(struct session *session, const struct config *config, const struct passwd *entry,
     const struct session_key *key, char *reason)
 {
+	const struct agent_patience patience = { .answer_ms = ASK_TIMEOUT_MS, .wait_ms = LOOKUP_SECONDS_MAX * 1000 };
 	uint8_t memory[WIRE_REQUEST_MAX], *answer = NULL;
 	struct wire_out request;
 	size_t length = 0;
@@ -206,7 +207,7 @@ session_ask(struct session *session, const struct config *config, const struct p
 	wire_put_string(&request, key->base64);
 	if (request.overflow)
 		return refuse(reason, "the user name or key is too long");
-	status = agent_ask_alloc(WIRE_SESSION, &request, &answer, WIRE_SESSION_MAX, &length, ASK_TIMEOUT_MS);
+	status = agent_ask_alloc(WIRE_SESSION, &request, &answer, WIRE_SESSION_MAX, &length, &patience);
 	if (status != WIRE_OK) {
 		refuse_status(status, answer, length, reason);
 		free(answer);
@@ -228,6 +229,7 @@ session_free(struct session *session)
 bool
 session_shares_name(const struct passwd *entry, const char *name)
 {
+	const struct agent_patience patience = { .answer_ms = SHARES_TIMEOUT_MS };
 	uint8_t question[4 + USER_NAME_MAX], answer[4 + USER_NAME_MAX + 4 + 4 + 4 + PATH_BYTES_MAX];
 	char found[USER_NAME_MAX + 1];
 	bool name_taken, uid_taken;
@@ -244,7 +246,7 @@ session_shares_name(const struct passwd *entry, const char *name)
 		return false;
 	wire_out_init(&request, question, sizeof(question));
 	wire_put_string(&request, name);
-	if (agent_ask(WIRE_PASSWD_BY_NAME, &request, answer, sizeof(answer), &length, SHARES_TIMEOUT_MS) != WIRE_OK)
+	if (agent_ask(WIRE_PASSWD_BY_NAME, &request, answer, sizeof(answer), &length, &patience) != WIRE_OK)
 		return false;
 	wire_in_init(&in, answer, length);
 	wire_get_string(&in, found, USER_NAME_MAX);

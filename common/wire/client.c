@@ -1,5 +1,6 @@
 /*
- * Asking the agent: one connection, one request, one answer, one deadline over all of it.
+ * Asking the agent: one connection, one request, one answer, one deadline over all of it,
+ * which the agent may ask to be put off once.
  *
  * This runs inside every process of the host that looks up a name, so it touches nothing of the process: no signal, no
  * environment, no descriptor that outlives the call.
@@ -24,6 +25,9 @@
 struct exchange {
 	int fd;
 	int64_t deadline;
+	enum wire_verb verb;
+	int wait_ms;      /* how much longer an agent may ask us to wait; it may ask once */
+	bool asked_to_wait;
 	uint8_t header[WIRE_HEADER];
 	uint8_t *body;    /* where the payload goes */
 	size_t body_size;
@@ -180,14 +184,17 @@ send_request(const struct exchange *exchange, enum wire_verb verb, const struct 
 
 /* exchange_open: connects and sends. Returns 0, or -1 with errno and nothing open. */
 static int
-exchange_open(struct exchange *exchange, enum wire_verb verb, const struct wire_out *request, int timeout_ms)
+exchange_open(struct exchange *exchange, enum wire_verb verb, const struct wire_out *request,
+    const struct agent_patience *patience)
 {
 	if (request->overflow || request->used > WIRE_REQUEST_MAX) {
 		errno = EMSGSIZE;
 		return -1;
 	}
+	exchange->verb = verb;
 	exchange->got = 0;
-	exchange->deadline = deadline_after(timeout_ms);
+	exchange->deadline = deadline_after(patience->answer_ms);
+	exchange->wait_ms = patience->wait_ms;
 	if (exchange_connect(exchange) < 0)
 		return -1;
 	return send_request(exchange, verb, request) == 0 ? 0 : close_failed(exchange->fd);
@@ -226,19 +233,73 @@ receive_until(struct exchange *exchange, size_t want)
 	return 0;
 }
 
+static int
+not_the_protocol(void)
+{
+	errno = EPROTO;
+	return -1;
+}
+
+/* drop_front: takes what is done with off the front of the bytes received. */
+static void
+drop_front(struct exchange *exchange, size_t length)
+{
+	uint8_t rest[2 * WIRE_HEADER];
+	size_t left = exchange->got - length, head = left < WIRE_HEADER ? left : WIRE_HEADER;
+	const uint8_t *body = exchange->body + (length - WIRE_HEADER);
+
+	memcpy(rest, body, head);
+	memmove(exchange->body, body + head, left - head);
+	memcpy(exchange->header, rest, head);
+	exchange->got = left;
+}
+
+/*
+ * obey_wait: WIRE_WAIT's payload of `length` bytes: the deadline becomes a later one, but once, and never later than the
+ * caller is willing to wait. Who isn't willing goes on as if it hadn't been said.
+ */
+static int
+obey_wait(struct exchange *exchange, uint32_t length)
+{
+	struct wire_in in;
+	uint32_t asked;
+	int64_t until;
+
+	if (exchange->asked_to_wait || !wire_may_wait(exchange->verb) || length != WIRE_WAIT_LENGTH ||
+	    exchange->body_size < WIRE_WAIT_LENGTH)
+		return not_the_protocol();
+	if (receive_until(exchange, WIRE_HEADER + WIRE_WAIT_LENGTH) != 0)
+		return -1;
+	wire_in_init(&in, exchange->body, WIRE_WAIT_LENGTH);
+	asked = wire_get_u32(&in);
+	exchange->asked_to_wait = true;
+	if (exchange->wait_ms > 0) {
+		until = deadline_after(asked < (uint32_t)exchange->wait_ms ? (int)asked : exchange->wait_ms);
+		if (until > exchange->deadline)
+			exchange->deadline = until;
+	}
+	drop_front(exchange, WIRE_HEADER + WIRE_WAIT_LENGTH);
+	return 0;
+}
+
 /* receive_header: the answer's status and length; the bytes behind it that came along are in the body already. */
 static int
 receive_header(struct exchange *exchange, size_t answer_max, uint32_t *length)
 {
 	uint16_t status;
 
-	if (receive_until(exchange, WIRE_HEADER) != 0)
-		return -1;
-	if (!wire_get_header(exchange->header, &status, length, answer_max) || status > WIRE_BAD_REQUEST ||
-	    exchange->got - WIRE_HEADER > *length) {
-		errno = EPROTO;
-		return -1;
+	for (;;) {
+		if (receive_until(exchange, WIRE_HEADER) != 0)
+			return -1;
+		if (!wire_get_header(exchange->header, &status, length, answer_max))
+			return not_the_protocol();
+		if (status != WIRE_WAIT)
+			break;
+		if (obey_wait(exchange, *length) != 0)
+			return -1;
 	}
+	if (status > WIRE_BAD_REQUEST || exchange->got - WIRE_HEADER > *length)
+		return not_the_protocol();
 	return status;
 }
 
@@ -255,14 +316,14 @@ exchange_close(struct exchange *exchange, int result)
 
 int
 agent_ask(enum wire_verb verb, const struct wire_out *request, void *answer, size_t answer_size, size_t *answer_length,
-    int timeout_ms)
+    const struct agent_patience *patience)
 {
 	struct exchange exchange = { .body = answer, .body_size = answer_size };
 	uint32_t length = 0;
 	int status;
 
 	*answer_length = 0;
-	if (exchange_open(&exchange, verb, request, timeout_ms) != 0)
+	if (exchange_open(&exchange, verb, request, patience) != 0)
 		return -1;
 	status = receive_header(&exchange, answer_size, &length);
 	if (status >= 0 && receive_until(&exchange, WIRE_HEADER + (size_t)length) != 0)
@@ -274,7 +335,7 @@ agent_ask(enum wire_verb verb, const struct wire_out *request, void *answer, siz
 
 int
 agent_ask_alloc(enum wire_verb verb, const struct wire_out *request, uint8_t **answer, size_t answer_max,
-    size_t *answer_length, int timeout_ms)
+    size_t *answer_length, const struct agent_patience *patience)
 {
 	uint8_t first[FIRST_READ];
 	struct exchange exchange = { .body = first, .body_size = sizeof(first) };
@@ -283,7 +344,7 @@ agent_ask_alloc(enum wire_verb verb, const struct wire_out *request, uint8_t **a
 
 	*answer = NULL;
 	*answer_length = 0;
-	if (exchange_open(&exchange, verb, request, timeout_ms) != 0)
+	if (exchange_open(&exchange, verb, request, patience) != 0)
 		return -1;
 	status = receive_header(&exchange, answer_max, &length);
 	if (status < 0)

@@ -12,6 +12,8 @@
  *   string     u32 length | bytes: UTF-8 or ASCII, no NUL inside, no closing NUL
  *   list       u32 count | that many items
  *
+ * Before an answer there may be WIRE_WAIT, in the same form, which says that it takes longer.
+ *
  * Anything that is too long, too short, has bytes left over, an unknown version or an unknown verb is answered with
  * WIRE_BAD_REQUEST, and on the client's side taken as no answer at all.
  *
@@ -105,6 +107,15 @@ enum wire_status {
 	WIRE_UNAVAILABLE = 4, /* the store can't be read now */
 	WIRE_BUSY = 5,        /* too many connections of this uid */
 	WIRE_BAD_REQUEST = 6,
+	/*
+	 * Not the answer yet: the agent asks a store kept elsewhere. u32 milliseconds: the answer comes within that time, on
+	 * the same connection. At most once, and only to PASSWD_BY_NAME, KEYS and SESSION. A client that is willing waits that
+	 * long from now on, but never longer than LOOKUP_SECONDS_MAX; one that isn't waits as long as it would have. A client
+	 * of before there was WIRE_WAIT takes it for no answer at all, at once; an agent of that time never says it.
+	 */
+	WIRE_WAIT = 7,
 };
+
+#define WIRE_WAIT_LENGTH 4
 
 #endif

@@ -56,14 +56,27 @@ bool wire_in_done(const struct wire_in *in);
 /* wire_get_header: false unless magic and version are right and length <= max. */
 bool wire_get_header(const uint8_t header[WIRE_HEADER], uint16_t *kind, uint32_t *length, size_t max);
 
+/* wire_may_wait: whether WIRE_WAIT may come before the answer to this verb. */
+static inline bool
+wire_may_wait(uint16_t verb)
+{
+	return verb == WIRE_PASSWD_BY_NAME || verb == WIRE_KEYS || verb == WIRE_SESSION;
+}
+
 /*
  * agent_connect: a non-blocking stream socket, connected to the agent at `path`. Returns it, or -1 with errno, at once:
  * ENOENT, ECONNREFUSED (no agent), EAGAIN (its backlog is full), EPERM (who listens there wasn't `owner` when it began to).
  */
 int agent_connect(const char *path, uid_t owner);
 
+/* How long a caller waits for its answer, in milliseconds. */
+struct agent_patience {
+	int answer_ms; /* for all of it */
+	int wait_ms;   /* from when the agent says WIRE_WAIT, at most; 0: no longer than without it */
+};
+
 /*
- * agent_ask: one request, one answer, at most timeout_ms milliseconds for all of it.
+ * agent_ask: one request, one answer, for no longer than the patience lasts.
  *
  * request: payload of `verb`. answer: filled with the answer's payload, at most answer_size bytes; *answer_length says
  * how many. Returns the agent's status (enum wire_status), or -1 with errno: ENOENT, ECONNREFUSED (no agent), ETIMEDOUT,
@@ -71,10 +84,10 @@ int agent_connect(const char *path, uid_t owner);
  * Never blocks longer, raises no signal, leaves no descriptor.
  */
 int agent_ask(enum wire_verb verb, const struct wire_out *request, void *answer, size_t answer_size,
-    size_t *answer_length, int timeout_ms);
+    size_t *answer_length, const struct agent_patience *patience);
 /* agent_ask_alloc: the same for long answers: *answer is malloc'ed, the caller frees it. Also -1 with ENOMEM. */
 int agent_ask_alloc(enum wire_verb verb, const struct wire_out *request, uint8_t **answer, size_t answer_max,
-    size_t *answer_length, int timeout_ms);
+    size_t *answer_length, const struct agent_patience *patience);
 
 /* user_name_valid: the shape of UserName, plus Berth's own rules: no leading '-', '.' or '@', and not "root". */
 bool user_name_valid(const char *name);

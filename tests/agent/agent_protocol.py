@@ -9,7 +9,7 @@ SOCKET = "/run/berth/agent.sock"
 MAGIC, VERSION = 0x48545242, 1
 HEADER, REQUEST_MAX, SESSION_MAX = 12, 8192, 12 * 1024 * 1024
 PASSWD_BY_NAME, PASSWD_BY_UID, GROUP, INITGROUPS, KEYS, SESSION, EVENTS = range(1, 8)
-OK, NOT_FOUND, REFUSED, DENIED, UNAVAILABLE, BUSY, BAD_REQUEST = range(7)
+OK, NOT_FOUND, REFUSED, DENIED, UNAVAILABLE, BUSY, BAD_REQUEST, WAIT = range(8)
 PATH, LOGICAL = 1, 2
 DIRECTORY, FILE = 1, 2
 ID_NONE = 2**32 - 1
@@ -53,8 +53,12 @@ def receive(client):
 
 
 def parse(data):
+    """The answer; a WIRE_WAIT before it is left out."""
     magic, version, status, length = struct.unpack("=IHHI", data[:12])
     assert (magic, version) == (MAGIC, VERSION)
+    if status == WAIT:
+        assert length == 4
+        return parse(data[16:])
     assert length == len(data) - 12
     return status, data[12:]
 

@@ -28,19 +28,21 @@ def check(result):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def mount(source, target, kind=None, flags=0):
-    check(libc.mount(source.encode(), target.encode(), kind.encode() if kind else None, flags, None))
+def mount(source, target, kind=None, flags=0, data=""):
+    check(libc.mount(source.encode(), target.encode(), kind.encode() if kind else None, flags, data.encode()))
 
 
 def make_private_host():
     check(libc.unshare(CLONE_NEWNS))
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
-    kept = [path for path in ("/etc/passwd", "/etc/group", "/etc/ld.so.cache") if os.path.exists(path)]
+    kept = [path for path in ("/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/ssl/openssl.cnf")
+            if os.path.exists(path)]
     etc = {path: pathlib.Path(path).read_bytes() for path in kept}
     for target in ("/run", "/etc", "/dev", "/var/log"):
         mount("tmpfs", target, "tmpfs")
         os.chmod(target, 0o755)
     for path, data in etc.items():
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         pathlib.Path(path).write_bytes(data)
     with open("/etc/passwd", "a") as passwd, open("/etc/group", "a") as group:
         for name, uid in (("berth", BERTH_UID), ("berth-keys", KEYS_UID), ("berth-session", SESSION_UID),
@@ -55,6 +57,14 @@ def make_private_host():
     os.mkdir("/var/log/berth", 0o750)
     for owned in ("/run/store", "/var/log/berth"):
         os.chown(owned, BERTH_UID, BERTH_UID)
+
+
+def wait_for_threads(seconds=10):
+    """Until this process has one thread, as setns(2) wants it: one that was joined may be in its last steps yet."""
+    end = time.monotonic() + seconds
+    while len(os.listdir("/proc/self/task")) > 1:
+        assert time.monotonic() < end, "a test has left threads"
+        time.sleep(0.001)
 
 
 class Agent:
@@ -87,6 +97,7 @@ class Agent:
 class Host:
     def __init__(self):
         self.server_id = None
+        self.store = STORE
         self.agents = []
 
     def configure(self, *lines, server_id=None):
@@ -105,7 +116,7 @@ class Host:
 
     def sql(self, statement, *values):
         """Direct edit, as somebody with the file could."""
-        with sqlite3.connect(STORE, timeout=30) as store:
+        with sqlite3.connect(self.store, timeout=30) as store:
             rows = store.execute(statement, values).fetchall()
         store.close()
         return rows
@@ -113,7 +124,7 @@ class Host:
     def add_user(self, name, uid=5001, gid=5001, groups=(), home_type="LOGICAL", home=None, mappings=None, keys=()):
         if mappings is None and home_type == "LOGICAL":
             mappings = [{"Entry": "/", "Target": f"/bucket/{name}"}]
-        with sqlite3.connect(STORE, timeout=30) as store:
+        with sqlite3.connect(self.store, timeout=30) as store:
             server = store.execute("SELECT server_key FROM servers WHERE server_id = ?", (self.server_id,)).fetchone()[0]
             user = store.execute(
                 "INSERT INTO users (server_key, user_name, uid, gid, has_secondary_gids, home_directory_type,"
@@ -163,6 +174,7 @@ def host():
         yield private
     finally:
         private.close()
+        wait_for_threads()
         check(libc.setns(outside, CLONE_NEWNS))
         os.close(outside)
         # setns() leads to the namespace's own root, which isn't ours where all this runs in a chroot.

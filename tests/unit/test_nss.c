@@ -36,6 +36,7 @@ struct agent {
 	uint16_t verb; /* of the last request */
 	char text[256]; /* its string, for the verbs that have one */
 	uint32_t number; /* its number, for those that have one */
+	uint32_t wait_ms; /* not 0: WIRE_WAIT says so, and the answer comes that much later */
 };
 
 static struct agent agent;
@@ -68,6 +69,13 @@ serve(void *argument)
 		count = recv(fd, request, sizeof(request), 0);
 		atomic_fetch_add(&agent.asked, 1);
 		note_request(request, count > 0 ? (size_t)count : 0);
+		if (agent.wait_ms > 0) {
+			wire_out_init(&out, answer, sizeof(answer));
+			wire_put_header(&out, WIRE_WAIT, WIRE_WAIT_LENGTH);
+			wire_put_u32(&out, agent.wait_ms + 1000);
+			send(fd, answer, out.used, MSG_NOSIGNAL);
+			usleep(agent.wait_ms * 1000);
+		}
 		wire_out_init(&out, answer, sizeof(answer));
 		wire_put_header(&out, agent.status, (uint32_t)agent.out.used);
 		memcpy(answer + WIRE_HEADER, agent.payload, agent.out.used);
@@ -540,6 +548,20 @@ a_stopped_agent_costs_a_second_at_most(void **state)
 	unlink(BERTH_SOCKET);
 }
 
+static void
+a_name_is_waited_for_when_the_agent_says_so(void **state)
+{
+	struct passwd entry;
+	int64_t start = deadline_now();
+
+	(void)state;
+	agent.wait_ms = 1200;
+	answer_passwd("alice", 5001, 5002, "/home");
+	assert_int_equal(by_name("alice", &entry), NSS_STATUS_SUCCESS);
+	assert_int_equal(entry.pw_uid, 5001);
+	assert_true(deadline_now() - start >= 1199);
+}
+
 /* Threads. */
 
 static void *
@@ -598,6 +620,7 @@ main(void)
 		with_agent(without_a_passwd_file_nobody_is_ours),
 		cmocka_unit_test(without_an_agent_it_is_said_at_once),
 		cmocka_unit_test(a_stopped_agent_costs_a_second_at_most),
+		with_agent(a_name_is_waited_for_when_the_agent_says_so),
 		with_agent(threads_do_not_disturb_each_other),
 	};
 	const size_t count = sizeof(tests) / sizeof(tests[0]);

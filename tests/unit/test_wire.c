@@ -392,6 +392,8 @@ struct agent {
 	uint8_t request[WIRE_HEADER + WIRE_REQUEST_MAX];
 	size_t request_size;
 	size_t long_length;
+	unsigned delay_ms;
+	size_t piece;
 };
 
 static int
@@ -489,7 +491,7 @@ ask(void *answer, size_t size, size_t *length, int timeout_ms)
 
 	wire_out_init(&request, memory, sizeof(memory));
 	wire_put_string(&request, "alice");
-	status = agent_ask(WIRE_INITGROUPS, &request, answer, size, length, timeout_ms);
+	status = agent_ask(WIRE_INITGROUPS, &request, answer, size, length, &(struct agent_patience){ timeout_ms, 0 });
 	saved = errno;
 	assert_true(deadline_now() - start <= timeout_ms + SLACK_MS);
 	errno = saved;
@@ -728,6 +730,251 @@ slow_agents_cost_the_time_limit_and_no_more(void **state)
 	}
 }
 
+/* WIRE_WAIT. */
+
+static void
+send_wait(int fd, uint32_t milliseconds)
+{
+	uint8_t message[WIRE_HEADER + WIRE_WAIT_LENGTH];
+	struct wire_out out;
+
+	wire_out_init(&out, message, sizeof(message));
+	wire_put_header(&out, WIRE_WAIT, WIRE_WAIT_LENGTH);
+	wire_put_u32(&out, milliseconds);
+	send_bytes(fd, message, sizeof(message));
+}
+
+/* ask_patiently: as WIRE_KEYS, or another verb, with 100 ms for an answer; *took says how long it was. */
+static int
+ask_patiently(enum wire_verb verb, int wait_ms, void *answer, size_t size, size_t *length, int64_t *took)
+{
+	uint8_t memory[4];
+	struct wire_out request;
+	int64_t start = deadline_now();
+	int status, saved;
+
+	wire_out_init(&request, memory, sizeof(memory));
+	status = agent_ask(verb, &request, answer, size, length, &(struct agent_patience){ 100, wait_ms });
+	saved = errno;
+	*took = deadline_now() - start;
+	errno = saved;
+	return status;
+}
+
+static void
+answer_after_a_wait(struct agent *agent, int fd)
+{
+	send_wait(fd, 5000);
+	usleep(agent->delay_ms * 1000);
+	send_header(fd, WIRE_OK, 5);
+	send_bytes(fd, "hello", 5);
+}
+
+static void
+answer_along_with_a_wait(struct agent *agent, int fd)
+{
+	uint8_t bytes[2 * WIRE_HEADER + WIRE_WAIT_LENGTH + 5];
+	struct wire_out out;
+
+	wire_out_init(&out, bytes, sizeof(bytes));
+	wire_put_header(&out, WIRE_WAIT, WIRE_WAIT_LENGTH);
+	wire_put_u32(&out, 5000);
+	wire_put_header(&out, WIRE_OK, 5);
+	memcpy(bytes + out.used, "hello", 5);
+	for (size_t i = 0; i < sizeof(bytes); i += agent->piece) {
+		send_bytes(fd, bytes + i, i + agent->piece < sizeof(bytes) ? agent->piece : sizeof(bytes) - i);
+		usleep(agent->delay_ms * 1000);
+	}
+}
+
+static void
+who_is_asked_to_wait_does(void **state)
+{
+	static const enum wire_verb verbs[] = { WIRE_PASSWD_BY_NAME, WIRE_KEYS, WIRE_SESSION };
+	struct agent agent;
+	uint8_t answer[8];
+	size_t length;
+	int64_t took;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		agent_start(&agent, answer_after_a_wait);
+		agent.delay_ms = 250;
+		assert_int_equal(ask_patiently(verbs[i], 5000, answer, sizeof(answer), &length, &took), WIRE_OK);
+		assert_int_equal(length, 5);
+		assert_memory_equal(answer, "hello", 5);
+		assert_true(took >= 249);
+		agent_stop(&agent);
+	}
+}
+
+static void
+a_wait_and_its_answer_may_come_together(void **state)
+{
+	(void)state;
+	for (size_t piece = 1; piece <= 40; piece++) {
+		struct agent agent;
+		uint8_t answer[8], *allocated, memory[1];
+		struct wire_out request;
+		size_t length;
+		int64_t took;
+
+		agent_start(&agent, answer_along_with_a_wait);
+		agent.piece = piece;
+		assert_int_equal(ask_patiently(WIRE_KEYS, 5000, answer, sizeof(answer), &length, &took), WIRE_OK);
+		assert_int_equal(length, 5);
+		assert_memory_equal(answer, "hello", 5);
+		agent_stop(&agent);
+
+		agent_start(&agent, answer_along_with_a_wait);
+		agent.piece = piece;
+		wire_out_init(&request, memory, sizeof(memory));
+		assert_int_equal(agent_ask_alloc(WIRE_SESSION, &request, &allocated, 100, &length,
+		    &(struct agent_patience){ 1000, 5000 }), WIRE_OK);
+		assert_int_equal(length, 5);
+		assert_memory_equal(allocated, "hello", 5);
+		free(allocated);
+		agent_stop(&agent);
+	}
+}
+
+/* One that isn't willing hears the answer if it comes in his own time. */
+static void
+who_is_not_willing_waits_as_ever(void **state)
+{
+	struct agent agent;
+	uint8_t answer[8];
+	size_t length;
+	int64_t took;
+
+	(void)state;
+	agent_start(&agent, answer_after_a_wait);
+	assert_int_equal(ask_patiently(WIRE_KEYS, 0, answer, sizeof(answer), &length, &took), WIRE_OK);
+	assert_int_equal(length, 5);
+	agent_stop(&agent);
+
+	agent_start(&agent, answer_after_a_wait);
+	agent.delay_ms = 1000;
+	assert_int_equal(ask_patiently(WIRE_KEYS, 0, answer, sizeof(answer), &length, &took), -1);
+	assert_int_equal(errno, ETIMEDOUT);
+	assert_true(took >= 99 && took < 100 + SLACK_MS);
+	agent_stop(&agent);
+}
+
+static void
+ask_for_ever(struct agent *agent, int fd)
+{
+	send_wait(fd, UINT32_MAX);
+	answer_never(agent, fd);
+}
+
+static void
+ask_for_nothing(struct agent *agent, int fd)
+{
+	send_wait(fd, 0);
+	answer_never(agent, fd);
+}
+
+static void
+ask_and_drip(struct agent *agent, int fd)
+{
+	send_wait(fd, 300);
+	answer_in_slow_drips(agent, fd);
+}
+
+static void
+a_wait_ends(void **state)
+{
+	static const struct {
+		void (*answer)(struct agent *, int);
+		int64_t least;
+	} waits[] = { { ask_for_ever, 299 }, { ask_for_nothing, 99 }, { ask_and_drip, 299 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		struct agent agent;
+		uint8_t answer[256];
+		size_t length;
+		int64_t took;
+
+		agent_start(&agent, waits[i].answer);
+		assert_int_equal(ask_patiently(WIRE_KEYS, 300, answer, sizeof(answer), &length, &took), -1);
+		assert_int_equal(errno, ETIMEDOUT);
+		assert_true(took >= waits[i].least && took < waits[i].least + SLACK_MS);
+		agent_stop(&agent);
+	}
+}
+
+static void
+ask_twice(struct agent *agent, int fd)
+{
+	(void)agent;
+	send_wait(fd, 5000);
+	send_wait(fd, 5000);
+	send_header(fd, WIRE_OK, 0);
+}
+
+static void
+ask_without_a_time(struct agent *agent, int fd)
+{
+	(void)agent;
+	send_header(fd, WIRE_WAIT, 0);
+	send_header(fd, WIRE_OK, 0);
+}
+
+static void
+ask_with_too_much(struct agent *agent, int fd)
+{
+	(void)agent;
+	send_header(fd, WIRE_WAIT, 8);
+	send_bytes(fd, "12345678", 8);
+	send_header(fd, WIRE_OK, 0);
+}
+
+static void
+ask_and_go(struct agent *agent, int fd)
+{
+	(void)agent;
+	send_wait(fd, 5000);
+}
+
+static void
+ask_once(struct agent *agent, int fd)
+{
+	(void)agent;
+	send_wait(fd, 5000);
+	send_header(fd, WIRE_OK, 0);
+}
+
+static void
+a_wait_that_is_not_the_protocol(void **state)
+{
+	static const struct {
+		void (*answer)(struct agent *, int);
+		enum wire_verb verb;
+	} waits[] = {
+		{ ask_twice, WIRE_KEYS }, { ask_without_a_time, WIRE_KEYS }, { ask_with_too_much, WIRE_KEYS },
+		{ ask_and_go, WIRE_KEYS }, { ask_once, WIRE_PASSWD_BY_UID }, { ask_once, WIRE_GROUP },
+		{ ask_once, WIRE_INITGROUPS }, { ask_once, WIRE_EVENTS },
+	};
+	size_t before = open_descriptors();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		struct agent agent;
+		uint8_t answer[256];
+		size_t length;
+		int64_t took;
+
+		agent_start(&agent, waits[i].answer);
+		assert_int_equal(ask_patiently(waits[i].verb, 5000, answer, sizeof(answer), &length, &took), -1);
+		assert_int_equal(errno, EPROTO);
+		assert_int_equal(length, 0);
+		agent_stop(&agent);
+	}
+	assert_int_equal(open_descriptors(), before);
+}
+
 static void
 answer_long(struct agent *agent, int fd)
 {
@@ -758,7 +1005,8 @@ long_answers_come_whole(void **state)
 		agent_start(&agent, answer_long);
 		agent.long_length = lengths[i];
 		assert_int_equal(
-		    agent_ask_alloc(WIRE_SESSION, &request, &answer, WIRE_SESSION_MAX, &length, 10000), WIRE_OK);
+		    agent_ask_alloc(WIRE_SESSION, &request, &answer, WIRE_SESSION_MAX, &length,
+		        &(struct agent_patience){ 10000, 0 }), WIRE_OK);
 		assert_int_equal(length, lengths[i]);
 		for (size_t j = 0; j < length; j++)
 			if (answer[j] != j % 251)
@@ -779,7 +1027,8 @@ a_longer_answer_than_allowed_is_refused(void **state)
 	(void)state;
 	wire_out_init(&request, memory, sizeof(memory));
 	agent_start(&agent, answer_huge_length);
-	assert_int_equal(agent_ask_alloc(WIRE_SESSION, &request, &answer, WIRE_SESSION_MAX, &length, 2000), -1);
+	assert_int_equal(agent_ask_alloc(WIRE_SESSION, &request, &answer, WIRE_SESSION_MAX, &length,
+	    &(struct agent_patience){ 2000, 0 }), -1);
 	assert_int_equal(errno, EPROTO);
 	assert_null(answer);
 	agent_stop(&agent);
@@ -795,7 +1044,8 @@ a_request_that_did_not_fit_is_not_sent(void **state)
 	(void)state;
 	wire_out_init(&request, memory, sizeof(memory));
 	wire_put_string(&request, "alice");
-	assert_int_equal(agent_ask(WIRE_INITGROUPS, &request, answer, sizeof(answer), &length, 1000), -1);
+	assert_int_equal(agent_ask(WIRE_INITGROUPS, &request, answer, sizeof(answer), &length,
+	    &(struct agent_patience){ 1000, 0 }), -1);
 	assert_int_equal(errno, EMSGSIZE);
 }
 
@@ -991,6 +1241,11 @@ main(void)
 		cmocka_unit_test(an_answer_in_pieces_is_put_together),
 		cmocka_unit_test(what_is_not_the_protocol_is_no_answer),
 		cmocka_unit_test(slow_agents_cost_the_time_limit_and_no_more),
+		cmocka_unit_test(who_is_asked_to_wait_does),
+		cmocka_unit_test(a_wait_and_its_answer_may_come_together),
+		cmocka_unit_test(who_is_not_willing_waits_as_ever),
+		cmocka_unit_test(a_wait_ends),
+		cmocka_unit_test(a_wait_that_is_not_the_protocol),
 		cmocka_unit_test(long_answers_come_whole),
 		cmocka_unit_test(a_longer_answer_than_allowed_is_refused),
 		cmocka_unit_test(no_agent_is_said_at_once),
