@@ -10,6 +10,7 @@
 #include "admin_cmd/import/import_batch.h"
 #include "admin_cmd/import/import_flags.h"
 #include "admin_cmd/import/import_lines.h"
+#include "admin_cmd/import/import_transfer.h"
 #include "admin_cmd/local_store.h"
 #include "common/model/patterns.h"
 
@@ -202,6 +203,7 @@ import_file(int file, const struct import_flags *flags, const struct config *con
 	struct import_target target = {
 		.config = config,
 		.server_id = flags->server_id,
+		.source = "the line",
 		.replace = flags->replace,
 		.dry_run = flags->dry_run,
 	};
@@ -214,6 +216,21 @@ import_file(int file, const struct import_flags *flags, const struct config *con
 		result = import_lines_of(file, &target, report);
 	}
 	store_close(target.store);
+	return result;
+}
+
+static int
+run_transfer(const struct import_flags *flags, const struct config *config, struct import_report *report)
+{
+	int result;
+
+	if ((report->left = import_left_new()) == NULL) {
+		fputs(COMMAND ": no memory\n", stderr);
+		return COMMAND_FAILED;
+	}
+	result = import_transfer(flags, config, report);
+	import_left_free(report->left);
+	report->left = NULL;
 	return result;
 }
 
@@ -253,8 +270,13 @@ import_command(int argc, char **argv, struct command_globals *globals)
 	if (globals->help)
 		return import_flags_help();
 	result = COMMAND_FAILED;
-	if (local_store_config(COMMAND, globals->config_file, &config) == -1)
+	if (local_store_config(COMMAND, globals->config_file, &config) == -1 || local_store_only(COMMAND, &config) == -1)
 		goto out;
+	if (flags.transfer.url != NULL) {
+		if (import_report_start(&report, globals->output, flags.dry_run) == 0)
+			result = run_transfer(&flags, &config, &report);
+		goto out;
+	}
 	if (flags.server_id == NULL && (flags.server_id = config.server_id) == NULL) {
 		result = import_flags_wrong("the following arguments are required: --server-id", "");
 		goto out;

@@ -109,6 +109,13 @@ import_batch_add(struct import_batch *batch, size_t line, const char *text, size
 }
 
 void
+import_batch_take(struct import_batch *batch, struct user_line *user)
+{
+	add(batch, 0)->line = *user;
+	memset(user, 0, sizeof(*user));
+}
+
+void
 import_batch_refuse(struct import_batch *batch, size_t line, const struct api_error *error)
 {
 	refuse(add(batch, line), error);
@@ -149,8 +156,8 @@ compare(struct import_batch *batch, struct pending *pending, const struct user_r
 		return 0;
 	if (batch->target->replace)
 		return replace(batch, pending, stored, error);
-	api_fail(&why, API_EXISTS, "The user %s already exists, and differs in %s; --replace makes it what the line says",
-	    stored->user_name, members);
+	api_fail(&why, API_EXISTS, "The user %s already exists, and differs in %s; --replace makes it what %s says",
+	    stored->user_name, members, batch->target->source);
 	refuse(pending, &why);
 	return 0;
 }
@@ -163,6 +170,8 @@ look_and_write(struct import_batch *batch, struct pending *pending, struct api_e
 	struct user_record stored;
 	int result;
 
+	if (target->store == NULL)
+		return create(batch, pending, error);
 	if (store_describe_user(target->store, target->server_id, pending->line.user.user_name, &stored, error) == 0) {
 		batch->users_known = true;
 		result = compare(batch, pending, &stored, error);

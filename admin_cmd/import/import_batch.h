@@ -10,9 +10,10 @@
 #include "common/store/store.h"
 
 struct import_target {
-	struct store *store;
+	struct store *store; /* NULL, in a dry run alone: there is nobody yet */
 	const struct config *config;
 	const char *server_id;
+	const char *source; /* what a user comes from, in messages: "the line" */
 	bool replace, dry_run;
 };
 
@@ -23,6 +24,8 @@ void import_batch_free(struct import_batch *batch);
 
 /* import_batch_add: a line, judged; what it says is copied. There must be room. */
 void import_batch_add(struct import_batch *batch, size_t line, const char *text, size_t length);
+/* import_batch_take: a user who was read and found good, of no one line; what *user holds goes over. There must be room. */
+void import_batch_take(struct import_batch *batch, struct user_line *user);
 /* import_batch_refuse: a line that is refused already. */
 void import_batch_refuse(struct import_batch *batch, size_t line, const struct api_error *error);
 bool import_batch_full(const struct import_batch *batch);

@@ -38,6 +38,14 @@ static const struct {
 	[LEFT_KEY_TYPE] = { "KeyType", "keys of types that Berth doesn't take" },
 	[LEFT_KEY_BAD] = { "Key", "lines that are no usable key" },
 	[LEFT_KEY_FILE] = { "KeyFile", "files of keys that were not read" },
+	[LEFT_KEY_UNUSABLE] = { "UnusableKey", "keys that can't be used here: left out" },
+	[LEFT_KEY_COUNT] = { "KeyCount", "keys beyond the 50 that a user may have" },
+	[LEFT_MEMBER] = { "Member", "parts of records that Berth doesn't know or can't keep: left out" },
+	[LEFT_NO_HOME] = { "NoHomeDirectory",
+	    "PATH users without a HomeDirectory: they can't log in until they have one, or PathShowsAll is yes" },
+	[LEFT_POLICY] = { "Policy", "session policies: kept and returned, but not enforced here" },
+	[LEFT_GONE] = { "Gone", "users who were deleted there while the import ran" },
+	[LEFT_SERVER] = { "Server", "of the server" },
 	[LEFT_BUCKET] = { "Bucket", 
 	    "buckets that neither a Bucket line nor DataRoot has: these lines in berth.conf would do" },
 };
@@ -108,9 +116,10 @@ print_kind(FILE *file, size_t count, size_t listed)
 	rewind(file);
 	for (i = 0; i < listed && read_entry(file, text, sizeof(text), &line, &name, &what); i++) {
 		if (line > 0)
-			printf("    line %zu: %s%s%s\n", line, name, what[0] == '\0' ? "" : ": ", what);
+			printf("    line %zu: ", line);
 		else
-			printf("    %s\n", what);
+			printf("    ");
+		printf("%s%s%s\n", name, name[0] == '\0' || what[0] == '\0' ? "" : ": ", what);
 	}
 	if (count > listed)
 		printf("    and %zu more, which --output json lists\n", count - listed);
@@ -120,7 +129,9 @@ print_kind(FILE *file, size_t count, size_t listed)
 static size_t
 listed_in_text(enum left_kind kind, size_t count)
 {
-	return (kind == LEFT_PASSWORD || kind == LEFT_SHELL) && count > LISTED_MAX ? LISTED_MAX : count;
+	bool nearly_everybody = kind == LEFT_PASSWORD || kind == LEFT_SHELL || kind == LEFT_POLICY;
+
+	return nearly_everybody && count > LISTED_MAX ? LISTED_MAX : count;
 }
 
 int
@@ -145,8 +156,8 @@ entry_item(size_t line, const char *name, const char *what)
 {
 	cJSON *item = cJSON_CreateObject();
 
-	if (item != NULL && (line == 0 || (cJSON_AddNumberToObject(item, "Line", (double)line) != NULL &&
-	    cJSON_AddStringToObject(item, "UserName", name) != NULL)) &&
+	if (item != NULL && (line == 0 || cJSON_AddNumberToObject(item, "Line", (double)line) != NULL) &&
+	    ((line == 0 && name[0] == '\0') || cJSON_AddStringToObject(item, "UserName", name) != NULL) &&
 	    cJSON_AddStringToObject(item, "Detail", what) != NULL)
 		return item;
 	cJSON_Delete(item);

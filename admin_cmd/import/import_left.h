@@ -19,6 +19,13 @@ enum left_kind {
 	LEFT_KEY_TYPE,
 	LEFT_KEY_BAD,
 	LEFT_KEY_FILE,
+	LEFT_KEY_UNUSABLE, /* of a record */
+	LEFT_KEY_COUNT,  /* more keys than a user may have */
+	LEFT_MEMBER,     /* a member that Berth doesn't know, or of which it needs another value */
+	LEFT_NO_HOME,    /* PATH without a directory */
+	LEFT_POLICY,
+	LEFT_GONE,       /* deleted while the import ran */
+	LEFT_SERVER,     /* of the server itself, and of all its users alike */
 	LEFT_BUCKET,
 	LEFT_KINDS
 };
@@ -29,8 +36,8 @@ struct import_left;
 struct import_left *import_left_new(void);
 void import_left_free(struct import_left *left);
 
-/* import_left_note: line 0: of no one line. The text may come from anywhere: what would disturb a terminal becomes '?'. What
- * can't be kept makes printing fail. */
+/* import_left_note: line 0: of no one line; name "": of no one user. The text may come from anywhere: what would disturb a
+ * terminal becomes '?'. What can't be kept makes printing fail. */
 void import_left_note(struct import_left *left, enum left_kind kind, size_t line, const char *name, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 

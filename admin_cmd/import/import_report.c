@@ -37,7 +37,7 @@ refused_item(size_t line, const char *name, const struct api_error *error)
 {
 	cJSON *item = cJSON_CreateObject(), *why = api_error_json(error);
 
-	if (item != NULL && why != NULL && cJSON_AddNumberToObject(item, "Line", (double)line) != NULL &&
+	if (item != NULL && why != NULL && (line == 0 || cJSON_AddNumberToObject(item, "Line", (double)line) != NULL) &&
 	    cJSON_AddStringToObject(item, "UserName", name) != NULL && cJSON_AddItemToObject(item, "Error", why))
 		return item;
 	cJSON_Delete(why);
@@ -62,9 +62,12 @@ void
 import_report_refused(struct import_report *report, size_t line, const char *name, const struct api_error *error)
 {
 	struct api_error said;
+	char where[32] = "";
 
+	if (line > 0)
+		snprintf(where, sizeof(where), "line %zu: ", line);
 	/* A message is clean of what disturbs a terminal; the name is what the line says. */
-	api_fail(&said, error->code, "line %zu: %s%s%s", line, name, name[0] == '\0' ? "" : ": ", error->message);
+	api_fail(&said, error->code, "%s%s%s%s", where, name, name[0] == '\0' ? "" : ": ", error->message);
 	progress_clear(&report->progress);
 	fprintf(stderr, "%s\n", said.message);
 	report->refused++;
@@ -86,24 +89,52 @@ copy_refused(struct import_report *report)
 	return ferror(report->refused_json) ? -1 : 0;
 }
 
+/* What is said of an import from a service. */
+static void
+print_transfer_json(const struct import_report *report)
+{
+	const struct import_transfer_report *transfer = report->transfer;
+
+	printf("    \"Users\": %zu,\n    \"Skipped\": %zu,\n    \"FromServerId\": \"%s\",\n"
+	    "    \"ServerId\": \"%s\",\n    \"ServerCreated\": %s,\n    \"Complete\": %s,\n", report->lines,
+	    transfer->skipped, transfer->from_server_id, transfer->server_id, transfer->made ? "true" : "false",
+	    transfer->complete ? "true" : "false");
+}
+
 static int
 print_json(struct import_report *report)
 {
 	int result;
 
 	printf("{\n    \"Created\": %zu,\n    \"Replaced\": %zu,\n    \"Unchanged\": %zu,\n    \"Refused\": %zu,\n"
-	    "    \"Lines\": %zu,\n    \"DryRun\": %s,\n", report->created, report->replaced, report->unchanged,
-	    report->refused, report->lines, report->dry_run ? "true" : "false");
+	    "    \"DryRun\": %s,\n", report->created, report->replaced, report->unchanged, report->refused,
+	    report->dry_run ? "true" : "false");
+	if (report->transfer != NULL)
+		print_transfer_json(report);
+	else
+		printf("    \"Lines\": %zu,\n", report->lines);
+	if (report->left != NULL && report->transfer == NULL)
+		printf("    \"SystemAccounts\": %zu,\n", report->system_accounts);
 	if (report->left != NULL) {
-		printf("    \"SystemAccounts\": %zu,\n    \"NotCarriedOver\": ", report->system_accounts);
+		printf("    \"NotCarriedOver\": ");
 		if (import_left_print_json(report->left) == -1)
 			return -1;
 		printf(",\n");
 	}
-	printf("    \"RefusedLines\": [");
+	printf("    \"%s\": [", report->transfer != NULL ? "RefusedUsers" : "RefusedLines");
 	result = copy_refused(report);
 	printf("%s]\n}\n", report->refused_written == 0 ? "" : "\n    ");
 	return result;
+}
+
+static void
+print_transfer_text(const struct import_report *report)
+{
+	const struct import_transfer_report *transfer = report->transfer;
+
+	printf("server %s of %s, into %s%s%s\n", transfer->from_server_id, transfer->from, transfer->server_id,
+	    !transfer->made ? "" : report->dry_run ? ", which would be made" : ", which was made",
+	    !transfer->made || transfer->config_has_server ? "" : "; berth.conf needs its ServerId to serve it");
 }
 
 static int
@@ -111,12 +142,16 @@ print_text(struct import_report *report)
 {
 	if (report->left != NULL && import_left_print(report->left) == -1)
 		return -1;
+	if (report->transfer != NULL)
+		print_transfer_text(report);
 	printf("%screated %zu, replaced %zu, unchanged %zu, refused %zu",
 	    report->dry_run ? "dry run, nothing written: " : "", report->created, report->replaced, report->unchanged,
 	    report->refused);
-	if (report->left != NULL)
+	if (report->transfer != NULL && report->transfer->skipped > 0)
+		printf(", passed over %zu", report->transfer->skipped);
+	if (report->left != NULL && report->transfer == NULL)
 		printf(", system accounts %zu", report->system_accounts);
-	printf("; %zu line%s\n", report->lines, report->lines == 1 ? "" : "s");
+	printf("; %zu %s%s\n", report->lines, report->transfer != NULL ? "user" : "line", report->lines == 1 ? "" : "s");
 	return 0;
 }
 

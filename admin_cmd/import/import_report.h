@@ -10,6 +10,18 @@
 #include "admin_cmd/output.h"
 #include "admin_cmd/progress.h"
 #include "common/model/error.h"
+#include "common/wire/limits.h"
+
+/* An import from a service. */
+struct import_transfer_report {
+	char from[512];                         /* the service */
+	char from_server_id[SERVER_ID_LENGTH + 1];
+	const char *server_id;                  /* here */
+	bool made;                              /* the server, here; in a dry run: would be */
+	bool config_has_server;                 /* a ServerId */
+	size_t skipped;                         /* users who were here already, and weren't looked at (--resume) */
+	bool complete;
+};
 
 struct import_report {
 	enum output_format output;
@@ -21,12 +33,13 @@ struct import_report {
 	FILE *refused_json;       /* with --output json: the refused lines until the summary, in a file without a name */
 	size_t refused_written;
 	struct import_left *left; /* of a source that isn't ours; else NULL */
+	const struct import_transfer_report *transfer; /* then lines are users, and have no numbers; else NULL */
 };
 
 int import_report_start(struct import_report *report, enum output_format output, bool dry_run);
 void import_report_free(struct import_report *report);
 
-/* import_report_refused: says "line N: NAME: reason" and counts it. name may be "". */
+/* import_report_refused: says "line N: NAME: reason" and counts it. name may be ""; line 0: of no one line. */
 void import_report_refused(struct import_report *report, size_t line, const char *name, const struct api_error *error);
 
 /* import_report_print: the summary. Returns 0, or -1 after saying on stderr that it couldn't be written. */

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "admin_cmd/import/import_lines.h"
@@ -120,42 +119,6 @@ import_source_add_profile(cJSON *user, uint32_t uid, uint32_t gid, const uint32_
 	return list != NULL;
 }
 
-static bool
-bucket_known(const struct import_source *source, const char *name)
-{
-	char path[PATH_BYTES_MAX + 1];
-	struct stat status;
-	size_t i;
-
-	for (i = 0; i < source->config->bucket_count; i++)
-		if (strcmp(source->config->buckets[i].name, name) == 0)
-			return true;
-	for (i = 0; i < source->bucket_count; i++)
-		if (strcmp(source->buckets[i], name) == 0)
-			return true;
-	snprintf(path, sizeof(path), "%s/%s", source->config->data_root, name);
-	return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-/* A Target's first component names a bucket; each that isn't there is told of once. One with a variable can't be judged. */
-static void
-check_bucket(struct import_source *source, const char *target, bool path)
-{
-	size_t length = strcspn(target + 1, "/");
-	char *name = strndup(target + 1, length);
-
-	if (name == NULL || strchr(name, '$') != NULL || source->bucket_count == IMPORT_BUCKETS_MAX ||
-	    bucket_known(source, name)) {
-		free(name);
-		return;
-	}
-	if (path)
-		import_left_note(source->left, LEFT_BUCKET, 0, "", "Bucket %s /%s", name, name);
-	else
-		import_left_note(source->left, LEFT_BUCKET, 0, "", "Bucket %s PATH", name);
-	source->buckets[source->bucket_count++] = name;
-}
-
 bool
 import_source_add_mapping(struct import_source *source, cJSON *user, const char *entry, const char *target, bool path)
 {
@@ -168,7 +131,7 @@ import_source_add_mapping(struct import_source *source, cJSON *user, const char 
 		return false;
 	}
 	if (target[0] == '/')
-		check_bucket(source, target, path);
+		import_buckets_check(&source->buckets, source->left, source->config, target, path);
 	return true;
 }
 
@@ -282,8 +245,7 @@ close_others(struct import_source *source)
 	import_groups_free(source->groups);
 	if (source->keys_directory != -1)
 		close(source->keys_directory);
-	while (source->bucket_count > 0)
-		free(source->buckets[--source->bucket_count]);
+	import_buckets_free(&source->buckets);
 	if (source->out != NULL)
 		fclose(source->out);
 }

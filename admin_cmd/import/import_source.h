@@ -18,10 +18,9 @@
 
 #include <cjson/cJSON.h>
 
+#include "admin_cmd/import/import_buckets.h"
 #include "admin_cmd/import/import_report.h"
 #include "common/host/config.h"
-
-#define IMPORT_BUCKETS_MAX 32 /* that are told of */
 
 /* The flags of sources; NULL and false: not given. */
 struct import_source_flags {
@@ -43,8 +42,7 @@ struct import_source {
 	FILE *out;
 	size_t line;        /* that is being read */
 	char role[128];     /* when none is given */
-	char *buckets[IMPORT_BUCKETS_MAX];
-	size_t bucket_count;
+	struct import_buckets buckets;
 };
 
 /* import_source_convert: kind is "passwd" or "users.conf"; file is read. Returns a file without a name, for the caller to
