@@ -9,7 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-inner_suites="tests/agent tests/admin tests/store tests/api tests/login"
+inner_suites="tests/agent tests/admin tests/store tests/api tests/remote tests/login tests/fleet"
 outer_suites="tests/demo"
 python=/usr/bin/python3
 passed=0 failed=0 skipped=0

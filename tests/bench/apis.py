@@ -22,10 +22,17 @@ REQUESTS = 3  # on each of them
 
 
 @contextlib.contextmanager
-def running(tls=False):
-    """A berth-api with USERS users, made through it."""
+def new_host():
+    """An ApiHost that isn't started yet, on that disk."""
     tempfile.tempdir = str(SOURCE / "build")
     with new_api() as host:
+        yield host
+
+
+@contextlib.contextmanager
+def running(tls=False):
+    """A berth-api with USERS users, made through it."""
+    with new_host() as host:
         host.key_file = host.directory / "key"
         host.key_file.write_text("%s\n%s\n" % (host.key.id, host.key.secret), encoding="ascii")
         host.start()

@@ -1,6 +1,7 @@
 """berth import and export of many users, and the same rows through the sqlite3 command. The stores lie on the disk that
 build/ is on: a write that lasts is part of an import, and in the private host's own directories it costs nothing."""
 import base64
+import contextlib
 import json
 import os
 import pwd
@@ -10,6 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import apis
 from sites import SOURCE
 
 import private_host
@@ -116,3 +118,42 @@ def memory(store, users):
     """(import's, export's) peak memory with these users."""
     store.reset()
     return peak_memory(store.command("import", users)), peak_memory(store.command("export"))
+
+
+@contextlib.contextmanager
+def service(store, counts):
+    """A berth-api over TLS with a server of so many users for each count: yields the command that imports from the server
+    with so many, as {count: command}."""
+    servers = {}
+    with apis.new_host() as host:
+        for count in counts:
+            made = subprocess.run([BERTH, "admin", "create-server", "--config", host.admin.config], check=True,
+                                  capture_output=True)
+            servers[count] = json.loads(made.stdout)["ServerId"]
+            users = store.directory / ("service%d" % count)
+            write_users(users, count)
+            subprocess.run([BERTH, "import", "--config", host.admin.config, "--server-id", servers[count], users],
+                           check=True, stdout=subprocess.DEVNULL)
+        host.configure(*host.make_certificate())
+        host.start()
+        key = {"AWS_ACCESS_KEY_ID": host.key.id, "AWS_SECRET_ACCESS_KEY": host.key.secret}
+        os.environ.update(key)
+        try:
+            yield {count: store.command("import", "--from", "transfer:" + host.url, "--ca-bundle", host.certificate,
+                                        "--from-server-id", server) for count, server in servers.items()}
+        finally:
+            for name in key:
+                del os.environ[name]
+            host.stop()
+
+
+def from_service(store, rounds):
+    """(seconds that an import of 10,000 users from a berth-api takes, each round; {users: peak memory})"""
+    with service(store, (1000, 10000, 40000)) as commands:
+        worker = Import(store, commands[10000])
+        seconds = [worker.sample()[0] / 1e6 for _ in range(rounds)]
+        peaks = {}
+        for count, command in commands.items():
+            store.reset()
+            peaks[count] = peak_memory(command)
+    return seconds, peaks

@@ -23,6 +23,7 @@ FIRST_UID = 1000000
 FILES_LINES = 1000
 STOCK_PORT = 2222
 UNLOGGED_PORT = 2223
+REMOTE_PORT = 2224
 
 # Client and server of a lookup share this CPU. Left to the scheduler they do most of the time, and now and then, for seconds
 # on end, they don't: that doubles either side's time by waking an idle CPU, and says nothing of the work that is done.

@@ -136,6 +136,7 @@ start_host() {
 	server=$(berth admin create-server | grep -oE 's-[0-9a-f]{17}')
 	echo "ServerId $server" >>/etc/berth/berth.conf
 	berthd &
+	agent=$!
 	wait_for test -S /run/berth/agent.sock
 	/usr/sbin/sshd -D &
 	sshd=$!
@@ -144,7 +145,7 @@ start_host() {
 }
 
 all_closed() {
-	[ "$(grep -c 'pam_berth.*session closed' /run/messages)" -eq 4 ]
+	[ "$(grep -c 'pam_berth.*session closed' /run/messages)" -eq 6 ]
 }
 
 make_data() {
@@ -172,7 +173,7 @@ login() {
 }
 
 closed_in_transfer_log() {
-	[ "$(berth tail -n all --operation session-close --output json | wc -l)" -eq 4 ]
+	[ "$(berth tail -n all --operation session-close --output json | wc -l)" -eq 6 ]
 }
 
 owner_on_host() {
@@ -263,6 +264,59 @@ demo_dave() {
 	wait "$api" || fail "berth-api did not stop well"
 }
 
+# reload CONFIGURATION WORDS: the agent takes it, and says so.
+reload() {
+	local seen
+	cp "$1" /etc/berth/berth.conf
+	seen=$(said "$2")
+	kill -HUP "$agent"
+	wait_for eval "[ \$(said '$2') -gt $seen ]"
+}
+
+said() {
+	grep -cF "$1" /run/messages || true
+}
+
+is_stale() {
+	berth cache show "$1" --output text | grep -q "^$1.stale"
+}
+
+# This host's own berth-api stands for another host's.
+demo_elsewhere() {
+	local api url
+	heading "users kept elsewhere: asked for over HTTP, and remembered when nobody answers"
+	url=$(sed -n 's/^ApiListen //p' /etc/berth/berth.conf)
+	cp /etc/berth/berth.conf /etc/berth/users.conf
+	berth-api -f /etc/berth/users.conf &
+	api=$!
+	wait_for listens "${url#*:}"
+	echo '$ berth api-key create --allow DescribeUser,DescribeServer > /var/lib/berth/credentials'
+	berth api-key create --allow DescribeUser,DescribeServer >/tmp/key
+	install -o berth -g berth -m 0600 /tmp/key /var/lib/berth/credentials
+	cat >/etc/berth/elsewhere.conf <<-END
+		ServerId         $server
+		Store            transfer:http://$url
+		StoreCredentials /var/lib/berth/credentials
+		StoreProfile     berth
+		CacheSeconds     1
+		DataRoot         /srv/berth
+	END
+	reload /etc/berth/elsewhere.conf 'store answers: '
+	echo '$ cat /etc/berth/berth.conf'
+	cat /etc/berth/berth.conf
+	show berthd -t
+	login alice <<<"ls -1"
+	echo "berth-api is stopped:"
+	kill "$api"
+	wait "$api" || fail "berth-api did not stop well"
+	wait_for is_stale alice
+	echo '$ berth cache show alice'
+	berth cache show alice
+	login alice <<<"ls -1"
+	grep -oE 'record served stale: user=alice age=[0-9]+' /run/messages || fail "the record was not an old one"
+	reload /etc/berth/users.conf 'store opened: '
+}
+
 inside() {
 	port=$1
 	role=arn:aws:iam::000000000000:role/transfer
@@ -274,6 +328,7 @@ inside() {
 	demo_bob
 	demo_carol
 	demo_dave
+	demo_elsewhere
 	heading "what the log says"
 	wait_for all_closed
 	grep -o 'pam_berth.*session \(opened\|closed\).*' /run/messages | cut -d ' ' -f 2-

@@ -20,8 +20,6 @@ all sessions must end, and nothing may be left of them.
         assert host.wait_log("alice")                             # syslog since the test's start
 """
 import os
-import platform
-import subprocess
 import sys
 from pathlib import Path
 
@@ -30,24 +28,11 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "host"))
 
-MARKER = Path("/run/private-host")
-MINIMUM_KERNEL = (5, 12)
-
-
-def unable():
-    """Why these tests can't run here, or None."""
-    if not MARKER.exists():
-        return "login tests run only on the private host: tests/run.sh"
-    if tuple(int(part) for part in platform.release().split(".")[:2]) < MINIMUM_KERNEL:
-        return "a view needs Linux %d.%d, this is %s" % (*MINIMUM_KERNEL, platform.release())
-    return None
+from requirements import prepare, skip_if_unable  # noqa: E402  pylint: disable=wrong-import-position
 
 
 def pytest_collection_modifyitems(items):
-    reason = unable()
-    if reason:
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason=reason))
+    skip_if_unable(items)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -63,10 +48,7 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture(scope="session")
 def machine():
     """The prepared private host. Use `host`."""
-    if not Path("/run/prepared").exists():
-        prepared = subprocess.run([TESTS / "host/prepare"], capture_output=True, text=True, check=False)
-        if prepared.returncode != 0:  # once, not as an error of every test
-            pytest.exit("tests/host/prepare: status %d\n%s" % (prepared.returncode, prepared.stderr), returncode=1)
+    prepare()
     import private_host
     machine = private_host.Host()
     yield machine
