@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/host/config_value.h"
 #include "common/host/daemon_log.h"
 #include "common/model/record.h"
 #include "common/store/cache/cache.h"
@@ -89,7 +90,7 @@ fetch_source_new(const struct config *config)
 		return NULL;
 	}
 	source->options = (struct transfer_options){
-		.url = source->config.store + strlen("transfer:"), .region = source->config.region,
+		.url = source->config.store + strlen(CONFIG_REMOTE_STORE), .region = source->config.region,
 		.ca_file = source->config.store_ca_file, .call_ms = call_ms,
 		.connect_ms = call_ms < CONNECT_MS_MAX ? call_ms : CONNECT_MS_MAX, .lost = say_lost,
 	};

@@ -2,17 +2,17 @@
 
 #include <string.h>
 
+#include "common/host/config_value.h"
 #include "common/store/store_operations.h"
 
 #define SQLITE_SCHEME "sqlite:"
-#define REMOTE_SCHEME "transfer:"
 
 const char *
 store_sqlite_path(const char *spec, struct api_error *error)
 {
 	if (strncmp(spec, SQLITE_SCHEME, strlen(SQLITE_SCHEME)) == 0)
 		return spec + strlen(SQLITE_SCHEME);
-	if (strncmp(spec, REMOTE_SCHEME, strlen(REMOTE_SCHEME)) == 0) {
+	if (strncmp(spec, CONFIG_REMOTE_STORE, strlen(CONFIG_REMOTE_STORE)) == 0) {
 		api_fail(error, API_INVALID_REQUEST, "Store: %.300s is kept elsewhere; this works on a store of this host "
 		    "alone", spec);
 		return NULL;
