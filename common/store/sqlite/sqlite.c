@@ -108,24 +108,32 @@ sqlite_step(struct sqlite_store *store, sqlite3_stmt *statement, struct api_erro
 	return fail(store, writes ? "writing" : "reading", errno, error);
 }
 
+/* step_and_reset: once, or to the end; what the last step returned. NULL: a query that failed. */
+static int
+step_and_reset(struct sqlite_store *store, sqlite3_stmt *statement, bool to_the_end, struct api_error *error)
+{
+	int got;
+
+	if (statement == NULL)
+		return -1;
+	do
+		got = sqlite_step(store, statement, error);
+	while (to_the_end && got == 1);
+	sqlite3_reset(statement);
+	return got;
+}
+
 int
 sqlite_run(struct sqlite_store *store, enum statement which, const char *sql, struct api_error *error, const char *types,
     ...)
 {
 	sqlite3_stmt *statement;
 	va_list arguments;
-	int got;
 
 	va_start(arguments, types);
 	statement = query(store, which, sql, error, types, &arguments);
 	va_end(arguments);
-	if (statement == NULL)
-		return -1;
-	do
-		got = sqlite_step(store, statement, error);
-	while (got == 1);
-	sqlite3_reset(statement);
-	return got;
+	return step_and_reset(store, statement, true, error);
 }
 
 int
@@ -134,16 +142,11 @@ sqlite_has(struct sqlite_store *store, enum statement which, const char *sql, st
 {
 	sqlite3_stmt *statement;
 	va_list arguments;
-	int got;
 
 	va_start(arguments, types);
 	statement = query(store, which, sql, error, types, &arguments);
 	va_end(arguments);
-	if (statement == NULL)
-		return -1;
-	got = sqlite_step(store, statement, error);
-	sqlite3_reset(statement);
-	return got;
+	return step_and_reset(store, statement, false, error);
 }
 
 /* A file that was removed or replaced is still there for who has it open. */

@@ -191,10 +191,10 @@ set_up(struct http_client *client, struct exchange *exchange)
 	CURLcode code;
 
 	curl_easy_reset(curl); /* the options; connections stay */
-	/* QUICK_EXIT: a resolver that is stuck is left behind, and not waited for beyond the deadline. */
 	client->why[0] = '\0';
 	if (add_headers(exchange) == -1)
 		return CURLE_OUT_OF_MEMORY;
+	/* QUICK_EXIT: a resolver that is stuck is left behind, and not waited for beyond the deadline. */
 	if ((code = curl_easy_setopt(curl, CURLOPT_URL, request->url)) != CURLE_OK ||
 	    (code = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https")) != CURLE_OK ||
 	    (code = curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)) != CURLE_OK ||
