@@ -6,6 +6,8 @@
  *   server.c          connections: accepted, read, answered
  *   connection.c      those that wait for their peer: who may hold how many, for how long
  *   lookup.c          one function a verb
+ *   status.c          but for WIRE_STATUS: how the agent is doing
+ *   metrics.c         what is counted for that; histogram.c: how long lookups took
  *   judge.c           the judgement over records: who may be anybody, and who may open a session
  *   local_accounts.c  the host's own names and ids, which no record may have
  *   clashes.c         records that they keep from being served, logged at start and reload
@@ -43,6 +45,7 @@
 #include "agent/store_handle.h"
 #include "agent/transfer_log.h"
 #include "common/host/config.h"
+#include "common/host/daemon_log.h"
 
 struct agent {
 	const char *config_file;
@@ -50,6 +53,7 @@ struct agent {
 	struct local_accounts accounts;
 	struct store_handle store;
 	struct transfer_log *transfer_log;
+	struct log_topics stranger_keys; /* keys that were offered and aren't the user's, see lookup.c */
 };
 
 #endif

@@ -179,10 +179,12 @@ bool
 server_send(struct server *server, int fd, size_t *sent)
 {
 	ssize_t count = send(fd, server->answer.data, server->answer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	int problem = errno;
 
+	metrics_answered(&server->asked, server->answer.status);
 	*sent = count > 0 ? (size_t)count : 0;
 	if (count < 0)
-		return errno != EAGAIN && errno != EINTR;
+		return problem != EAGAIN && problem != EINTR;
 	return *sent == server->answer.length;
 }
 

@@ -23,11 +23,11 @@
 
 static const struct sockaddr_un socket_address = { .sun_family = AF_UNIX, .sun_path = BERTH_SOCKET };
 
-/* fail: logs what couldn't be done to what, and errno. Returns -1. */
+/* fail: logs which call failed on what, and errno. Returns -1. */
 static int
-fail(const char *what, const char *path)
+fail(const char *call, const char *path)
 {
-	daemon_log(LOG_ERR, "%s: path=%s reason=\"%s\"", what, path, strerror(errno));
+	daemon_log(LOG_ERR, "the socket can't be had: call=%s path=%s reason=\"%s\"", call, path, strerror(errno));
 	return -1;
 }
 
@@ -51,13 +51,15 @@ check_passed(int fd)
 
 	if (socket_option(fd, SO_DOMAIN) != AF_UNIX || socket_option(fd, SO_TYPE) != SOCK_STREAM ||
 	    socket_option(fd, SO_ACCEPTCONN) != 1) {
-		daemon_log(LOG_ERR, "LISTEN_FDS: descriptor %d is not a listening Unix stream socket", fd);
+		daemon_log(LOG_ERR, "the socket from systemd can't be used: "
+		    "reason=\"descriptor %d is not a listening Unix stream socket\"", fd);
 		return -1;
 	}
 	if (getsockname(fd, (struct sockaddr *)&bound, &length) != 0)
-		return fail("LISTEN_FDS: getsockname", BERTH_SOCKET);
+		return fail("getsockname", BERTH_SOCKET);
 	if (strncmp(bound.sun_path, BERTH_SOCKET, sizeof(bound.sun_path)) != 0) {
-		daemon_log(LOG_ERR, "LISTEN_FDS: the socket is not at %s, where clients look", BERTH_SOCKET);
+		daemon_log(LOG_ERR, "the socket from systemd can't be used: reason=\"it is not at %s, where clients look\"",
+		    BERTH_SOCKET);
 		return -1;
 	}
 	return 0;
@@ -69,14 +71,14 @@ take_passed(const char *count)
 	int fd = SYSTEMD_FIRST_FD, flags;
 
 	if (strcmp(count, "1") != 0) {
-		daemon_log(LOG_ERR, "LISTEN_FDS: one socket is expected, not %s", count);
+		daemon_log(LOG_ERR, "the socket from systemd can't be used: reason=\"LISTEN_FDS is %s, and not 1\"", count);
 		return -1;
 	}
 	if (check_passed(fd) != 0)
 		return -1;
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-		return fail("LISTEN_FDS: fcntl", BERTH_SOCKET);
+		return fail("fcntl", BERTH_SOCKET);
 	return fd;
 }
 
@@ -162,7 +164,7 @@ make_socket(void)
 	int lock, fd = -1;
 
 	if (geteuid() != 0) {
-		daemon_log(LOG_ERR, "start as root, or with a socket from systemd: "
+		daemon_log(LOG_ERR, "there is no socket: start as root, or with a socket from systemd: "
 		    "clients believe only a socket that root made");
 		return -1;
 	}

@@ -213,6 +213,24 @@ put_key(void *context, const char *type, const char *base64)
 	return 0;
 }
 
+/*
+ * tell_stranger: sshd was offered a key that isn't the user's, and says nothing of it itself: it is the commonest reason why
+ * somebody doesn't get in. Once a minute for each user and key. Whoever knows a user's name can offer keys as they like; so
+ * these lines have topics of their own, and the fingerprint is made for a line that is said.
+ */
+static void
+tell_stranger(struct lookup *lookup, const char *user, const char *base64)
+{
+	char topic[USER_NAME_MAX + 1 + KEY_BASE64_MAX + 1], fingerprint[FINGERPRINT_MAX + 1];
+
+	snprintf(topic, sizeof(topic), "%s %s", user, base64);
+	if (!log_topics_due(&lookup->agent->stranger_keys, topic))
+		return;
+	keys_fingerprint(base64, fingerprint);
+	daemon_log(LOG_INFO, "key is not the user's: user=%s server=%s key=%s", user, lookup->agent->config.server_id,
+	    fingerprint[0] != '\0' ? fingerprint : "-");
+}
+
 static enum wire_status
 answer_keys(struct lookup *lookup)
 {
@@ -240,6 +258,8 @@ answer_keys(struct lookup *lookup)
 	if (store_find_keys(open_store(lookup), lookup->agent->config.server_id, name, one ? type : NULL,
 	    one ? base64 : NULL, put_key, &list, &error) != 0)
 		return store_failed(lookup, &error);
+	if (one && list.count == 0)
+		tell_stranger(lookup, name, base64);
 	memcpy(lookup->out.data, &list.count, sizeof(list.count));
 	return WIRE_OK;
 }
@@ -362,7 +382,7 @@ answer_session(struct lookup *lookup)
 }
 
 /* Who may ask besides root. */
-enum asker { ASKER_ANYONE, ASKER_KEYS_USER, ASKER_SESSION_USER, ASKER_ROOT };
+enum asker { ASKER_ANYONE, ASKER_KEYS_USER, ASKER_SESSION_USER, ASKER_USER, ASKER_ROOT };
 
 static const struct {
 	lookup_verb *answer; /* NULL: the server's */
@@ -376,13 +396,18 @@ static const struct {
 	[WIRE_KEYS] = { answer_keys, ASKER_KEYS_USER, "keys are for root and KeysUser" },
 	[WIRE_SESSION] = { answer_session, ASKER_ROOT, "sessions are for root" },
 	[WIRE_EVENTS] = { NULL, ASKER_SESSION_USER, "a session's log is for root and SessionUser" },
+	[WIRE_STATUS] = { NULL, ASKER_USER, "the agent's state is for root and User" },
 };
 
 /* may_ask: WIRE_OK, WIRE_DENIED, or WIRE_UNAVAILABLE when it can't be told. */
 static enum wire_status
 may_ask(struct agent *agent, uid_t peer, enum asker asker)
 {
-	const char *name = asker == ASKER_KEYS_USER ? agent->config.keys_user : agent->config.session_user;
+	const char *names[] = {
+		[ASKER_KEYS_USER] = agent->config.keys_user,
+		[ASKER_SESSION_USER] = agent->config.session_user,
+		[ASKER_USER] = agent->config.user,
+	};
 	uint32_t uid;
 	int found;
 
@@ -390,7 +415,7 @@ may_ask(struct agent *agent, uid_t peer, enum asker asker)
 		return WIRE_OK;
 	if (asker == ASKER_ROOT)
 		return WIRE_DENIED;
-	found = local_accounts_uid(&agent->accounts, name, &uid);
+	found = local_accounts_uid(&agent->accounts, names[asker], &uid);
 	if (found < 0)
 		return judge_accounts_failed(BERTH_PASSWD_FILE);
 	return found > 0 && uid == peer ? WIRE_OK : WIRE_DENIED;
@@ -430,6 +455,7 @@ lookup_answer_status(struct lookup_answer *answer, enum wire_status status)
 	answer->allocated = NULL;
 	answer->data = answer->room;
 	answer->length = WIRE_HEADER;
+	answer->status = status;
 }
 
 /* complete: puts the header before the payload. A payload goes with WIRE_OK, and the reason with WIRE_REFUSED. */
@@ -441,7 +467,8 @@ complete(struct lookup *lookup, enum wire_status status)
 	uint8_t *data;
 
 	if (status == WIRE_OK && lookup->out.overflow) {
-		daemon_log_limited("overflow", LOG_ERR, "an answer is longer than the protocol allows");
+		daemon_log_limited("overflow", LOG_ERR, "an answer is longer than the protocol allows, "
+		    "the lookup is answered UNAVAILABLE");
 		status = WIRE_UNAVAILABLE;
 	}
 	if (status != WIRE_OK) {
@@ -455,6 +482,7 @@ complete(struct lookup *lookup, enum wire_status status)
 	wire_put_header(&header, (uint16_t)status, (uint32_t)lookup->out.used);
 	answer->data = data;
 	answer->length = WIRE_HEADER + lookup->out.used;
+	answer->status = status;
 }
 
 void

@@ -16,6 +16,7 @@
 #include "agent/agent.h"
 #include "agent/clashes.h"
 #include "agent/listener.h"
+#include "agent/metrics.h"
 #include "agent/remote/fetch.h"
 #include "agent/remote/remote.h"
 #include "agent/server.h"
@@ -26,6 +27,7 @@
 #include "common/host/identity.h"
 #include "common/host/line_file.h"
 #include "common/host/paths.h"
+#include "common/host/service_manager.h"
 
 #define STOP_SECONDS 2 /* for open connections after SIGTERM */
 #define THREADS_MS   200 /* and then for threads that fetch records */
@@ -34,7 +36,7 @@ struct program {
 	struct agent agent;
 	struct event_base *base;
 	struct server *server;
-	struct event *term, *interrupt, *hangup;
+	struct event *term, *interrupt, *hangup, *alive;
 	bool threads_left; /* that fetch for nobody any more */
 };
 
@@ -220,12 +222,14 @@ reload_configuration(struct agent *agent)
 	if (config_load(&fresh, agent->config_file, config_log_fault, NULL) != 0) {
 		daemon_log(LOG_ERR, "configuration not reloaded, the old one stays: file=%s", agent->config_file);
 		config_free(&fresh);
+		metrics_add(METRIC_RELOAD_ERRORS, 1);
 		return false;
 	}
 	if (strcmp(fresh.user, agent->config.user) != 0)
 		daemon_log(LOG_WARNING, "User changes only when berthd is started anew: user=%s", agent->config.user);
 	config_free(&agent->config);
 	agent->config = fresh;
+	metrics_add(METRIC_RELOADS, 1);
 	daemon_log(LOG_INFO, "configuration reloaded: file=%s", agent->config_file);
 	return true;
 }
@@ -267,6 +271,28 @@ on_signal(struct program *program, int signal_number, event_callback_fn callback
 	return event;
 }
 
+static void
+on_alive(evutil_socket_t nothing, short what, void *context)
+{
+	(void)nothing;
+	(void)what;
+	(void)context;
+	service_manager_alive();
+}
+
+/* watch: signs of life come from the loop itself, so that one that hangs sends none. False when there is no memory. */
+static bool
+watch(struct program *program)
+{
+	int interval = service_manager_interval();
+	struct timeval every = { .tv_sec = interval / 1000, .tv_usec = interval % 1000 * 1000 };
+
+	if (interval == 0)
+		return true;
+	program->alive = event_new(program->base, -1, EV_PERSIST, on_alive, NULL);
+	return program->alive != NULL && event_add(program->alive, &every) == 0;
+}
+
 /* make_loop: the event loop and all that hangs on it; owns the listener from now on. */
 static int
 make_loop(struct program *program, int listener)
@@ -286,7 +312,8 @@ make_loop(struct program *program, int listener)
 	program->term = on_signal(program, SIGTERM, on_stop);
 	program->interrupt = on_signal(program, SIGINT, on_stop);
 	program->hangup = on_signal(program, SIGHUP, on_reload);
-	if (program->server == NULL || program->term == NULL || program->interrupt == NULL || program->hangup == NULL)
+	if (program->server == NULL || program->term == NULL || program->interrupt == NULL || program->hangup == NULL ||
+	    !watch(program))
 		return -1;
 	return 0;
 }
@@ -294,7 +321,7 @@ make_loop(struct program *program, int listener)
 static void
 program_free(struct program *program)
 {
-	struct event *events[] = { program->term, program->interrupt, program->hangup };
+	struct event *events[] = { program->term, program->interrupt, program->hangup, program->alive };
 
 	server_free(program->server);
 	if (program->agent.store.remote != NULL && !remote_stop(program->agent.store.remote, THREADS_MS))
@@ -331,6 +358,7 @@ start(struct program *program)
 		return -1;
 	}
 	go_home();
+	metrics_start();
 	local_accounts_init(&agent->accounts);
 	agent->transfer_log = transfer_log_start(agent->config.transfer_log_file,
 	    agent->config.transfer_log != TRANSFER_LOG_OFF);
@@ -389,13 +417,14 @@ main(int argc, char **argv)
 	}
 	/* Who starts it by hand reads on stderr why it doesn't. */
 	daemon_log_open("berthd", !options.log_to_stderr, true);
+	service_manager_find();
 	if (start(&program) != 0) {
 		program_free(&program);
 		return 1;
 	}
 	daemon_log_open("berthd", !options.log_to_stderr, options.log_to_stderr);
 	say_started(&program);
-	daemon_notify_ready();
+	service_manager_ready();
 	status = event_base_dispatch(program.base) < 0 ? 1 : 0;
 	program_free(&program);
 	daemon_log(LOG_INFO, "stopped");

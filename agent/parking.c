@@ -24,6 +24,9 @@ judge_elsewhere(struct server *server, enum remote_verdict verdict)
 		return OUTCOME_ANSWERED;
 	case REMOTE_WAIT:
 		return OUTCOME_PARKED;
+	case REMOTE_STALE:
+		server->asked.stale = true;
+		return OUTCOME_NONE;
 	default:
 		return OUTCOME_NONE;
 	}
@@ -49,6 +52,7 @@ respond_elsewhere(struct connection *connection, enum remote_verdict verdict)
 	uint16_t verb;
 	uint32_t length;
 
+	server->asked = connection->asked;
 	if (judge_elsewhere(server, verdict) == OUTCOME_NONE && wire_get_header(connection->request, &verb, &length,
 	    WIRE_REQUEST_MAX))
 		lookup_answer_request(server->agent, connection->uid, verb, connection->request + WIRE_HEADER, length,
@@ -71,10 +75,12 @@ on_fetched(struct remote_wait *wait, enum remote_verdict verdict)
 
 	server->parked--;
 	connection->parked = false;
+	connection->asked.waited = true;
 	if (verdict != REMOTE_AGAIN) {
 		respond_elsewhere(connection, verdict);
 		return;
 	}
+	server->asked = connection->asked;
 	outcome = server_answer(server, connection->fd, connection->uid, connection->request, connection->received);
 	if (outcome == OUTCOME_PARKED)
 		parking_begin(connection);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/server_private.h"
+#include "agent/status.h"
 #include "common/host/daemon_log.h"
 #include "common/wire/deadline.h"
 #include "common/wire/wire.h"
@@ -38,8 +39,10 @@ hand_over(struct server *server, int fd, uid_t uid, const uint8_t *payload, uint
 
 	if (status == WIRE_OK)
 		status = transfer_log_adopt(server->agent->transfer_log, fd, payload, length);
-	if (status == WIRE_OK)
+	if (status == WIRE_OK) {
+		metrics_answered(&server->asked, WIRE_OK);
 		return OUTCOME_HANDED_OVER;
+	}
 	lookup_answer_status(&server->answer, status);
 	return OUTCOME_ANSWERED;
 }
@@ -60,8 +63,13 @@ server_answer(struct server *server, int fd, uid_t uid, const uint8_t *request, 
 	case REQUEST_COMPLETE:
 		break;
 	}
+	server->asked.verb = verb;
 	if (verb == WIRE_EVENTS)
 		return hand_over(server, fd, uid, request + WIRE_HEADER, length);
+	if (verb == WIRE_STATUS) {
+		status_answer(server, uid, length);
+		return OUTCOME_ANSWERED;
+	}
 	if (server->agent->store.remote != NULL)
 		outcome = parking_look(server, uid, verb, request + WIRE_HEADER, length);
 	if (outcome != OUTCOME_NONE)
@@ -102,6 +110,7 @@ on_readable(evutil_socket_t fd, short what, void *context)
 	}
 	if (count > 0)
 		connection->received += (size_t)count;
+	server->asked = (struct metrics_request){ .began = metrics_now() };
 	/* The event isn't a persistent one: the loop has forgotten the descriptor until it is added again. */
 	switch (server_answer(server, fd, connection->uid, connection->request, connection->received)) {
 	case OUTCOME_NONE:
@@ -112,6 +121,7 @@ on_readable(evutil_socket_t fd, short what, void *context)
 		connection_free(connection);
 		return;
 	case OUTCOME_PARKED:
+		connection->asked = server->asked;
 		parking_begin(connection);
 		return;
 	case OUTCOME_ANSWERED:
@@ -135,6 +145,7 @@ keep_request(struct server *server, int fd, uid_t uid, size_t received, size_t s
 	memcpy(request, server->request, received);
 	connection->request = request;
 	connection->received = received;
+	connection->asked = server->asked;
 	return connection;
 }
 
@@ -220,6 +231,7 @@ connection_accepted(struct server *server, int fd)
 	}
 	if (count < 0)
 		count = 0;
+	server->asked = (struct metrics_request){ .began = metrics_now() };
 	if (!serve_now(server, fd, peer.uid, (size_t)count))
 		close(fd);
 }

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "agent/lookup.h"
+#include "agent/metrics.h"
 #include "agent/remote/remote.h"
 #include "agent/server.h"
 
@@ -31,6 +32,7 @@ struct connection {
 	uint8_t *request; /* REQUEST_BYTES_MAX + 1 bytes, or NULL when it was answered */
 	size_t received;
 	bool parked;
+	struct metrics_request asked;
 	struct remote_wait wait; /* for a record: no event is registered meanwhile */
 	uint8_t *answer;  /* what is left to send of it */
 	size_t length, sent;
@@ -53,6 +55,7 @@ struct server {
 	void *done_context;
 	uint8_t request[REQUEST_BYTES_MAX + 1]; /* one byte more shows that too much was sent */
 	struct lookup_answer answer;
+	struct metrics_request asked; /* what the answer is to */
 };
 
 /* What became of a request: server->answer has its answer, its descriptor is another's now, or a record has to be waited
@@ -66,7 +69,8 @@ void server_respond(struct connection *connection);
 
 /* server_has_room: whether one more connection of this uid may wait. */
 bool server_has_room(struct server *server, uid_t uid);
-/* server_send: as much of the server's answer as goes at once. True when that was all, or when the peer is gone. */
+/* server_send: as much of the server's answer as goes at once, which is counted. True when that was all, or when the peer is
+ * gone. */
 bool server_send(struct server *server, int fd, size_t *sent);
 
 /* connection_new: takes over the descriptor. NULL when there is no room or memory: the caller still has it then. */

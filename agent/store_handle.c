@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/metrics.h"
 #include "agent/remote/remote.h"
 #include "agent/store_handle.h"
 #include "common/host/daemon_log.h"
@@ -84,9 +85,11 @@ store_handle_get(struct store_handle *handle, const struct config *config)
 	}
 	if (store_open(config->store, STORE_READ, &handle->store, &error) != 0) {
 		handle->store = NULL;
+		metrics_add(METRIC_STORE_ERRORS, 1);
 		say_reason(handle, error.message);
 		return NULL;
 	}
+	metrics_add(METRIC_STORE_OPENINGS, 1);
 	say_open(handle, config);
 	return handle->store;
 }
@@ -98,6 +101,7 @@ store_handle_failed(struct store_handle *handle, const struct api_error *error)
 		remote_store_failed(handle->remote, error);
 		return;
 	}
+	metrics_add(METRIC_STORE_ERRORS, 1);
 	/* One record that can't be read is that record's trouble: the store stays. */
 	if (error->code != API_UNAVAILABLE) {
 		daemon_log_limited(error->message, LOG_ERR, "record can't be read: reason=\"%s\"", error->message);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/event_json.h"
+#include "agent/metrics.h"
 #include "agent/transfer_helpers.h"
 #include "common/host/daemon_log.h"
 
@@ -153,6 +154,8 @@ take_event(struct transfer_helpers *helpers, struct connection *connection, cons
 		return false;
 	}
 	transfer_writer_add(&helpers->writer, line);
+	if (event.operation == EVENT_DROPPED)
+		metrics_add(METRIC_TRANSFER_LINES_LOST, event.totals.dropped);
 	session->last = event.sequence;
 	journal_send(&helpers->journal, &connection->identity, &event);
 	return true;

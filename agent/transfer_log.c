@@ -63,7 +63,7 @@ take_over(struct transfer_log *log)
 	uint64_t count;
 
 	if (read(log->wake, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
-		daemon_log_limited("wake", LOG_ERR, "the transfer log's eventfd: reason=\"%s\"", strerror(errno));
+		daemon_log_limited("wake", LOG_ERR, "no eventfd for the transfer log: reason=\"%s\"", strerror(errno));
 	pthread_mutex_lock(&log->mutex);
 	STAILQ_CONCAT(&handed, &log->handed);
 	log->handed_count = 0;
@@ -246,6 +246,12 @@ transfer_log_adopt(struct transfer_log *log, int fd, const uint8_t *payload, siz
 	}
 	wake_up(log);
 	return WIRE_OK;
+}
+
+size_t
+transfer_log_connections(const struct transfer_log *log)
+{
+	return atomic_load(&log->helpers.connection_count);
 }
 
 void

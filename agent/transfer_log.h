@@ -34,6 +34,9 @@ void transfer_log_reopen(struct transfer_log *log, const char *file, bool wanted
  */
 enum wire_status transfer_log_adopt(struct transfer_log *log, int fd, const uint8_t *payload, size_t length);
 
+/* transfer_log_connections: of sessions' helpers. */
+size_t transfer_log_connections(const struct transfer_log *log);
+
 /* transfer_log_stop: writes and acknowledges what has arrived, closes everything, ends the thread. At most a second: a
  * thread that the disk doesn't let go by then is left to the end of the process. */
 void transfer_log_stop(struct transfer_log *log);

@@ -51,6 +51,7 @@ set_failed(struct transfer_writer *writer, const char *problem)
 		writer->failure_said = false;
 	}
 	writer->tried = now;
+	metrics_set(METRIC_TRANSFER_FAILING, 1);
 	if (writer->said != 0 && now - writer->said < SAY_MS)
 		return;
 	writer->said = now;
@@ -66,6 +67,7 @@ set_working(struct transfer_writer *writer)
 		daemon_log(LOG_NOTICE, "transfer log is written again: file=%s after_seconds=%" PRId64, writer->path,
 		    (deadline_now() - writer->failed) / 1000);
 	writer->failed = 0;
+	metrics_set(METRIC_TRANSFER_FAILING, 0);
 }
 
 static bool
@@ -144,7 +146,9 @@ transfer_writer_flush(struct transfer_writer *writer)
 		set_failed(writer, strerror(errno));
 		return false;
 	}
-	writer->used = writer->written = 0;
+	metrics_add(METRIC_TRANSFER_LINES_WRITTEN, writer->lines);
+	metrics_set(METRIC_TRANSFER_LINES_WAITING, 0);
+	writer->used = writer->written = writer->lines = 0;
 	set_working(writer);
 	return true;
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/metrics.h"
 #include "common/host/line_file.h"
 
 #define WRITER_RETRY_MS 1000
@@ -24,6 +25,7 @@ struct transfer_writer {
 	void *context;
 	char *batch;          /* WRITER_BATCH bytes */
 	size_t used, written; /* of the batch; what is written is whole lines */
+	size_t lines;         /* in it */
 	int64_t looked;       /* this and the following: milliseconds of CLOCK_MONOTONIC; 0: never. Whether the file has moved */
 	int64_t failed;       /* since when it can't be written; 0: it can, as far as is known */
 	int64_t tried, said;
@@ -49,7 +51,7 @@ bool transfer_writer_flush(struct transfer_writer *writer);
 /* transfer_writer_hurry: the next call of the above tries, even if the last try was less than a second ago. */
 void transfer_writer_hurry(struct transfer_writer *writer);
 
-/* Where the next line may be put, and how much there is room for; then that it was put there. */
+/* Where the next line may be put, and how much there is room for; then that one was put there. */
 static inline char *
 transfer_writer_room(struct transfer_writer *writer, size_t *room)
 {
@@ -61,6 +63,8 @@ static inline void
 transfer_writer_add(struct transfer_writer *writer, size_t length)
 {
 	writer->used += length;
+	writer->lines++;
+	metrics_set(METRIC_TRANSFER_LINES_WAITING, writer->lines);
 }
 
 #endif

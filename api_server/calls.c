@@ -44,6 +44,7 @@ struct calls {
 	pthread_cond_t wake; /* there is something in `waiting`, or: */
 	bool stop;
 	unsigned long writes, commits;
+	int64_t began; /* when the writer took what it does now: milliseconds of CLOCK_MONOTONIC; 0: it waits */
 
 	/* The writer's own. */
 	pthread_t thread;
@@ -278,7 +279,9 @@ take_waiting(struct calls *calls, struct call_list *batch)
 	size_t count = 0;
 
 	pthread_mutex_lock(&calls->mutex);
+	calls->began = 0;
 	wait_for_call(calls);
+	calls->began = deadline_now();
 	while ((call = STAILQ_FIRST(&calls->waiting)) != NULL && count++ < BATCH_CALLS) {
 		if (spec != NULL && strcmp(spec, call->config->store) != 0)
 			break;
@@ -470,6 +473,17 @@ calls_run(struct calls *calls, struct call *call)
 	pthread_cond_signal(&calls->wake);
 	pthread_mutex_unlock(&calls->mutex);
 	return false;
+}
+
+int64_t
+calls_writing(struct calls *calls)
+{
+	int64_t began;
+
+	pthread_mutex_lock(&calls->mutex);
+	began = calls->began;
+	pthread_mutex_unlock(&calls->mutex);
+	return began != 0 ? deadline_now() - began : 0;
 }
 
 void

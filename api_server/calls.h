@@ -8,6 +8,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 #include "common/host/config.h"
@@ -40,6 +41,9 @@ bool calls_run(struct calls *calls, struct call *call);
 bool calls_ready(struct calls *calls, const struct config *config);
 /* calls_stop: does what waits, then ends the thread and closes the store. Nobody may call calls_run() any more. */
 void calls_stop(struct calls *calls);
+
+/* calls_writing: for how many milliseconds the writer's thread has been at one batch; 0 while it waits for calls. */
+int64_t calls_writing(struct calls *calls);
 
 /* For metrics: writes done, and the commits that they took. */
 void calls_count(struct calls *calls, unsigned long *writes, unsigned long *commits);

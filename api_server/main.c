@@ -23,6 +23,7 @@
 #include "common/host/daemon_log.h"
 #include "common/host/daemon_options.h"
 #include "common/host/identity.h"
+#include "common/host/service_manager.h"
 #include "common/wire/deadline.h"
 
 #define TICK_MILLISECONDS 1000
@@ -112,10 +113,33 @@ take_signal(struct program *program)
 	return false;
 }
 
+/* tick_milliseconds: often enough for a service manager that watches, too. */
+static int
+tick_milliseconds(void)
+{
+	int interval = service_manager_interval();
+
+	return interval > 0 && interval < TICK_MILLISECONDS ? interval : TICK_MILLISECONDS;
+}
+
+/* say_alive: not for a writer that has hung: nobody but a new process can write then. */
+static void
+say_alive(struct program *program)
+{
+	int64_t writing = calls_writing(program->api.calls);
+	int patience = service_manager_patience();
+
+	if (patience == 0 || writing < patience)
+		service_manager_alive();
+	else
+		daemon_log_limited("writer", LOG_CRIT, "the writer hangs, so systemd is told no more that berth-api is alive: "
+		    "seconds=%lld", (long long)writing / 1000);
+}
+
 static void
 serve(struct program *program)
 {
-	int64_t tick = deadline_after(TICK_MILLISECONDS);
+	int64_t tick = deadline_after(tick_milliseconds());
 	int wait;
 
 	for (;;) {
@@ -136,7 +160,8 @@ serve(struct program *program)
 		}
 		if (deadline_left(tick) == 0) {
 			http_server_tick(program->server);
-			tick = deadline_after(TICK_MILLISECONDS);
+			say_alive(program);
+			tick = deadline_after(tick_milliseconds());
 		}
 	}
 }
@@ -274,13 +299,14 @@ main(int argc, char **argv)
 	keep_memory_small();
 	/* Who starts it by hand reads on stderr why it doesn't. */
 	daemon_log_open("berth-api", !options.log_to_stderr, true);
+	service_manager_find();
 	if (start(&program) != 0) {
 		api_release(&program.api);
 		return 1;
 	}
 	daemon_log_open("berth-api", !options.log_to_stderr, options.log_to_stderr);
 	say_started(&program);
-	daemon_notify_ready();
+	service_manager_ready();
 	serve(&program);
 	http_server_stop(program.server);
 	api_release(&program.api);

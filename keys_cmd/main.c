@@ -15,6 +15,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "common/host/log_format.h"
 #include "common/host/passwd_file.h"
 #include "common/wire/wire.h"
 #include "keys_cmd/pam_stack.h"
@@ -47,7 +48,7 @@ complain(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	log_format(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	openlog("berth-keys", LOG_PID, LOG_AUTHPRIV);
 	syslog(LOG_ERR, "%s", text);
@@ -124,13 +125,13 @@ worth_asking(const struct question *question)
 	if (question->base64[0] != '\0' && !base64_plain(question->base64, strnlen(question->base64, KEY_BASE64_MAX + 1)))
 		return false;
 	if (passwd_file_find(question->name, ID_NONE, &name_taken, &uid_taken) != 0) {
-		complain("user=%s: no keys: /etc/passwd can't be read: %s", question->name, strerror(errno));
+		complain("no keys: user=%s reason=\"/etc/passwd can't be read: %s\"", question->name, strerror(errno));
 		return false;
 	}
 	if (name_taken)
 		return false;
 	if (question->uid != ID_NONE && !id_allowed(question->uid, ID_FLOOR)) {
-		complain("user=%s uid=%u: no keys: not a uid that a Berth user may have", question->name, question->uid);
+		complain("no keys: user=%s reason=\"uid %u is none that a Berth user may have\"", question->name, question->uid);
 		return false;
 	}
 	return true;
@@ -204,7 +205,7 @@ ask(const struct question *question, uint8_t *answer, size_t size, size_t *lengt
 
 /* print: one write(2), as a rule: sshd may stop reading at the first key that fits, which is no failure of ours. */
 static int
-print(const struct output *output)
+print(const struct question *question, const struct output *output)
 {
 	size_t done = 0;
 	ssize_t count;
@@ -217,7 +218,7 @@ print(const struct output *output)
 		if (count < 0 && errno == EPIPE)
 			return 0;
 		if (count < 0) {
-			complain("the keys can't be written: %s", strerror(errno));
+			complain("no keys: user=%s reason=\"they can't be written to sshd: %s\"", question->name, strerror(errno));
 			return 1;
 		}
 		done += (size_t)count;
@@ -257,22 +258,22 @@ run(const struct question *question)
 	if (status == WIRE_NOT_FOUND)
 		return 0;
 	if (status < 0) {
-		complain("user=%s: the agent can't be asked: %s", question->name, strerror(errno));
+		complain("no keys: user=%s reason=\"the agent can't be asked: %s\"", question->name, strerror(errno));
 		return 1;
 	}
 	if (status != WIRE_OK) {
-		complain("user=%s: no keys: %s", question->name, why_not(status));
+		complain("no keys: user=%s reason=\"%s\"", question->name, why_not(status));
 		return 1;
 	}
 	if (!format_keys(question, answer, length, &output)) {
-		complain("user=%s: no keys: the agent's answer isn't one to this question", question->name);
+		complain("no keys: user=%s reason=\"the agent's answer isn't one to this question\"", question->name);
 		return 1;
 	}
 	if (output.used > 0 && !pam_stack_seals(why, sizeof(why))) {
-		complain("user=%s: no keys: %s", question->name, why);
+		complain("no keys: user=%s reason=\"%s\"", question->name, why);
 		return 1;
 	}
-	return print(&output);
+	return print(question, &output);
 }
 
 int

@@ -8,7 +8,6 @@
 #include "common/host/paths.h"
 #include "keys_cmd/pam_stack.h"
 
-#define MODULE "pam_berth.so"
 #define WHITE_SPACE " \t\r\v\f"
 
 /* read_service: the file, closed with NUL; its length, or -1 with errno. */
@@ -65,7 +64,7 @@ judge_line(char *line)
 	next_word(&line);
 	module = next_word(&line);
 	slash = strrchr(module, '/');
-	return strcmp(slash == NULL ? module : slash + 1, MODULE) == 0 ? LINE_OURS : LINE_NOT_OURS;
+	return strcmp(slash == NULL ? module : slash + 1, BERTH_PAM_MODULE) == 0 ? LINE_OURS : LINE_NOT_OURS;
 }
 
 bool
@@ -87,6 +86,7 @@ pam_stack_seals(char *why, size_t size)
 	}
 	if (verdict == LINE_OURS)
 		return true;
-	snprintf(why, size, "the first auth line of " BERTH_PAM_SERVICE_FILE " is not " MODULE ": sessions would not be sealed");
+	snprintf(why, size, "the first auth line of " BERTH_PAM_SERVICE_FILE " is not " BERTH_PAM_MODULE
+	    ": sessions would not be sealed");
 	return false;
 }

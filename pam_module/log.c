@@ -1,10 +1,10 @@
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "common/host/log_format.h"
 #include "common/host/log_socket.h"
 #include "pam_module/log.h"
 
@@ -49,9 +49,8 @@ log_line(const struct log *log, int priority, const char *format, ...)
 		return;
 	used = (size_t)snprintf(line, sizeof(line), "<%d>%s", LOG_AUTHPRIV | priority, log->stamp);
 	va_start(arguments, format);
-	vsnprintf(line + used, sizeof(line) - used, format, arguments);
+	used += log_format(line + used, sizeof(line) - used, format, arguments);
 	va_end(arguments);
-	log_make_visible(line + used);
 	/* A full or dead syslog costs the line, not the login. */
-	(void)!send(log->fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!send(log->fd, line, used, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

@@ -15,7 +15,7 @@ struct log {
 /* log_open: service and hook as pam_syslog(3) shows them. */
 void log_open(struct log *log, const char *service, const char *hook);
 void log_close(struct log *log);
-/* log_line: one line; control characters become '?'. Never blocks. */
+/* log_line: one line, its format log_format.h's. Never blocks. */
 void log_line(const struct log *log, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -170,11 +170,7 @@ static void
 refuse_line(struct hook *hook)
 {
 	const void *client = NULL;
-	char *quote;
 
-	/* A target may have one in its name; the reason is between two. */
-	while ((quote = strchr(hook->reason, '"')) != NULL)
-		*quote = '\'';
 	if (pam_get_item(hook->pamh, PAM_RHOST, &client) != PAM_SUCCESS || client == NULL)
 		client = "-";
 	log_line(&hook->log, LOG_NOTICE, "refused user=%.100s client=%.64s reason=\"%s\"", hook->user, (const char *)client,
@@ -454,8 +450,8 @@ register_session(struct hook *hook)
 	live->uid = hook->session.uid;
 	find_client(hook, live);
 	if (registry_add(live) != 0)
-		log_line(&hook->log, LOG_ERR, "session not listed user=%s session=%s reason=\"%s: %s\"; `berth sessions` can't see "
-		    "it", hook->user, live->id, BERTH_SESSIONS_DIR, strerror(errno));
+		log_line(&hook->log, LOG_ERR, "session not listed, `berth sessions` can't see it user=%s session=%s "
+		    "reason=\"%s: %s\"", hook->user, live->id, BERTH_SESSIONS_DIR, strerror(errno));
 }
 
 static void
@@ -530,8 +526,8 @@ close_session(struct hook *hook)
 	ended = session_log_end(&hook->state->transfers);
 	strike_off(hook);
 	if (ended != NULL)
-		log_line(&hook->log, LOG_ERR, "%s user=%s session=%s reason=\"%s\"", hook->state->transfers.required ?
-		    "session ended" : "transfer log not whole", live->user, live->id, ended);
+		log_line(&hook->log, LOG_ERR, hook->state->transfers.required ? "session ended user=%s session=%s reason=\"%s\"" :
+		    "transfer log not whole user=%s session=%s reason=\"%s\"", live->user, live->id, ended);
 	if (hook->state->progress[0] == '\0') {
 		log_line(&hook->log, LOG_INFO, "session closed user=%s server=%s client=%s port=%u session=%s seconds=%ld",
 		    live->user, live->server_id, live->client, live->client_port, live->id, (long)(time(NULL) - live->since));

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/host/log_socket.h"
 #include "common/host/passwd_file.h"
 #include "pam_module/session.h"
 
@@ -181,7 +180,6 @@ refuse_status(int status, uint8_t *answer, size_t length, char *reason)
 	case WIRE_REFUSED:
 		wire_in_init(&in, answer, length);
 		wire_get_string(&in, said, sizeof(said) - 1);
-		log_make_visible(said);
 		return refuse(reason, "%s", wire_in_done(&in) ? said : "the agent gave no readable reason");
 	case -1:
 		return refuse(reason, "the agent doesn't answer: %s", strerror(errno));

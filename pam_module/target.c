@@ -18,11 +18,13 @@ refuse(char *reason, const char *target, const char *format, ...)
 {
 	char why[REASON_MAX / 2];
 	va_list arguments;
+	int error = errno;
 
 	va_start(arguments, format);
 	vsnprintf(why, sizeof(why), format, arguments);
 	va_end(arguments);
 	snprintf(reason, REASON_MAX, "target %.200s: %s", target, why);
+	errno = error;
 	return -1;
 }
 

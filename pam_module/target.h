@@ -24,7 +24,7 @@ void target_finder_close(struct target_finder *finder);
 /*
  * target_open: an O_PATH descriptor of the directory (or regular file) that the target names. With `create`, and
  * CreateHome in the configuration, missing directories are made: see target.c for as whom.
- * Returns the descriptor, or -1 with `reason` naming the target.
+ * Returns the descriptor, or -1 with `reason` naming the target; errno is ENOENT when it, or what it lies below, isn't there.
  */
 int target_open(struct target_finder *finder, const char *target, enum wire_mapping_type type, bool create, char *reason);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/host/log_format.h"
 #include "common/host/log_socket.h"
 #include "session_helper/host_log.h"
 
@@ -121,15 +122,13 @@ host_log_pass(struct host_log *log, const struct syslog_line *line, int64_t now)
 void
 host_log_quote(struct host_log *log, const struct syslog_line *line, const struct event_session *session, int64_t now)
 {
-	char message[LINE_MAX_BYTES / 2];
+	int room = LINE_MAX_BYTES / 2; /* the closing quote is never cut off */
 
 	if (!admit(log, now))
 		return;
-	snprintf(message, sizeof(message), "%.*s", (int)line->message_length, line->message);
-	for (char *quote = message; (quote = strchr(quote, '"')) != NULL; quote++)
-		*quote = '\'';
-	host_log_say(log, safe_severity(line->priority), "a session says user=%s session=%s program=%.*s line=\"%s\"",
-	    session->user, session->id, (int)line->ident_length, line->ident, message);
+	host_log_say(log, safe_severity(line->priority), "a session says user=%s session=%s program=%.*s line=\"%.*s\"",
+	    session->user, session->id, (int)line->ident_length, line->ident,
+	    (int)line->message_length < room ? (int)line->message_length : room, line->message);
 }
 
 void
@@ -139,7 +138,7 @@ host_log_say(struct host_log *log, int priority, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(line, sizeof(line), format, arguments);
+	log_format(line, sizeof(line), format, arguments);
 	va_end(arguments);
 	make_ascii(line);
 	say_lost(log);

@@ -38,7 +38,7 @@ void host_log_close(struct host_log *log);
 void host_log_pass(struct host_log *log, const struct syslog_line *line, int64_t now);
 void host_log_quote(struct host_log *log, const struct syslog_line *line, const struct event_session *session, int64_t now);
 
-/* host_log_say: "berth-session[PID]: …" to authpriv. What isn't a printable character of ASCII is shown as '?'. */
+/* host_log_say: "berth-session[PID]: …" to authpriv, its format log_format.h's. What isn't printable ASCII is shown as '?'. */
 void host_log_say(struct host_log *log, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

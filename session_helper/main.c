@@ -21,7 +21,7 @@ refuse(const char *reason)
 	struct host_log log;
 
 	host_log_open(&log, SYSLOG_SOCKET, deadline_now());
-	host_log_say(&log, LOG_ERR, "refuses to start: %s", reason);
+	host_log_say(&log, LOG_ERR, "refuses to start: reason=\"%s\"", reason);
 	host_log_close(&log);
 	return 1;
 }

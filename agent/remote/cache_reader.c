@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/metrics.h"
 #include "common/host/daemon_log.h"
 #include "common/wire/deadline.h"
 
@@ -42,9 +43,11 @@ opened(struct cache_reader *reader)
 	if (cache_open(&reader->options, false, &reader->cache, &error) == 0) {
 		reader->reason[0] = '\0';
 		reader->looked = now;
+		metrics_add(METRIC_STORE_OPENINGS, 1);
 		return reader->cache;
 	}
 	reader->cache = NULL;
+	metrics_add(METRIC_STORE_ERRORS, error.code != API_NOT_FOUND);
 	say_reason(reader, &error);
 	return NULL;
 }
@@ -100,6 +103,7 @@ cache_reader_dropped(struct cache_reader *reader)
 void
 cache_reader_failed(struct cache_reader *reader, const struct api_error *error)
 {
+	metrics_add(METRIC_STORE_ERRORS, 1);
 	/* One record that can't be read is that record's trouble: the cache stays. */
 	if (error->code != API_UNAVAILABLE) {
 		daemon_log_limited(error->message, LOG_ERR, "record can't be read: reason=\"%s\"", error->message);

@@ -94,10 +94,7 @@ fetch_source_new(const struct config *config)
 		.ca_file = source->config.store_ca_file, .call_ms = call_ms,
 		.connect_ms = call_ms < CONNECT_MS_MAX ? call_ms : CONNECT_MS_MAX, .lost = say_lost,
 	};
-	source->cache_options = (struct cache_options){
-		.file = source->config.cache_file, .spec = source->config.store, .server_id = source->config.server_id,
-		.cache_seconds = source->config.cache_seconds, .stale_seconds = source->config.stale_seconds,
-	};
+	source->cache_options = cache_options_of(&source->config);
 	return source;
 }
 

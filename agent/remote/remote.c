@@ -37,7 +37,7 @@ remote_fall_back(struct remote *remote, const char *name, bool stale)
 		daemon_log_limited(name[0] != '\0' ? "stale user" : "stale server", LOG_WARNING,
 		    "record served stale: %s%s age=%" PRId64 " reason=\"%s\"", what, which,
 		    cache_reader_age(&remote->reader, name), why_none(remote, name, stale));
-		return REMOTE_SERVE;
+		return REMOTE_STALE;
 	}
 	daemon_log_limited(name[0] != '\0' ? "no user" : "no server", LOG_WARNING,
 	    "no record to serve, the lookup is answered UNAVAILABLE: %s%s reason=\"%s\"", what, which,
@@ -109,12 +109,18 @@ remote_look(struct remote *remote, const struct remote_need *need)
 enum remote_verdict
 remote_verdict_of_both(enum remote_verdict one, enum remote_verdict other)
 {
-	static const enum remote_verdict order[] = { REMOTE_MISSING, REMOTE_WAIT, REMOTE_UNAVAILABLE };
+	static const enum remote_verdict order[] = { REMOTE_MISSING, REMOTE_WAIT, REMOTE_UNAVAILABLE, REMOTE_STALE };
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (one == order[i] || other == order[i])
 			return order[i];
 	return REMOTE_SERVE;
+}
+
+enum breaker_state
+remote_state(const struct remote *remote)
+{
+	return remote->breaker.state;
 }
 
 struct store *

@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "agent/remote/breaker.h"
 #include "common/host/config.h"
 #include "common/store/store.h"
 #include "common/wire/limits.h"
@@ -23,6 +24,9 @@
 #define REMOTE_SAY_WAIT_MS 300
 
 struct remote;
+
+/* remote_state: whether it is asked now. */
+enum breaker_state remote_state(const struct remote *remote);
 
 /* remote_start: for a configuration with such a store and a ServerId. Fetches the server's record at once.
  * NULL with errno. */
@@ -46,7 +50,8 @@ struct remote_need {
 };
 
 enum remote_verdict {
-	REMOTE_SERVE,       /* what the cache holds may be served; it was logged when that is old */
+	REMOTE_SERVE,       /* what the cache holds may be served */
+	REMOTE_STALE,       /* the same, though it is old, which was logged */
 	REMOTE_MISSING,     /* there is no such record, whatever the cache holds */
 	REMOTE_UNAVAILABLE, /* it can't be told */
 	REMOTE_WAIT,        /* it will be told */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "agent/metrics.h"
 #include "agent/remote/remote_private.h"
 #include "common/host/daemon_log.h"
 #include "common/wire/deadline.h"
@@ -282,6 +283,8 @@ remote_fetched(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	while ((fetch = fetch_pool_next(remote->pool)) != NULL) {
+		metrics_add(METRIC_FETCHES, 1);
+		metrics_add(METRIC_FETCH_ERRORS, fetch->outcome != FETCH_DONE && fetch->outcome != FETCH_MISSING);
 		note(remote, fetch);
 		job_over(remote, (struct remote_job *)fetch);
 	}

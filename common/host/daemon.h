@@ -1,5 +1,5 @@
 /*
- * What each of Berth's daemons does to its own process, and what it tells systemd.
+ * What each of Berth's daemons does to its own process.
  */
 #ifndef BERTH_DAEMON_H
 #define BERTH_DAEMON_H
@@ -13,8 +13,5 @@ int daemon_prepare(void);
 
 /* daemon_raise_limits: as many descriptors as the host gives; no core files. What can't be had is logged. */
 void daemon_raise_limits(void);
-
-/* daemon_notify_ready: tells systemd (NOTIFY_SOCKET) that the daemon serves. Nothing to do without it. */
-void daemon_notify_ready(void);
 
 #endif

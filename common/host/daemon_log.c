@@ -9,15 +9,12 @@
 #include <unistd.h>
 
 #include "common/host/daemon_log.h"
+#include "common/host/log_format.h"
 #include "common/host/log_socket.h"
 
 #define LINE_MAX_BYTES 1400 /* one datagram that every syslog daemon takes whole */
 #define TOPIC_SECONDS  60
-
-struct topic {
-	uint64_t hash;
-	time_t said; /* seconds of CLOCK_MONOTONIC; 0: free */
-};
+#define NOTE_MAX       64
 
 /* The program's one log, and of its threads one at a time. */
 static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -26,8 +23,7 @@ static struct {
 	bool to_syslog, to_stderr;
 	int fd;               /* connected to /dev/log, or -1 */
 	unsigned long lost;   /* lines that syslog had no room for */
-	unsigned long limited; /* lines beyond the topics of a minute */
-	struct topic topics[LOG_TOPICS];
+	struct log_topics topics;
 } log_state = { .fd = -1 };
 
 void
@@ -60,11 +56,10 @@ to_syslog(int priority, const char *line)
 }
 
 static void
-say(int priority, char *line)
+say(int priority, const char *line)
 {
 	char note[64];
 
-	log_make_visible(line);
 	if (log_state.to_stderr)
 		dprintf(STDERR_FILENO, "%s: %s\n", log_state.program, line);
 	if (!log_state.to_syslog)
@@ -85,7 +80,7 @@ daemon_log(int priority, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(line, sizeof(line), format, arguments);
+	log_format(line, sizeof(line), format, arguments);
 	va_end(arguments);
 	pthread_mutex_lock(&log_mutex);
 	say(priority, line);
@@ -102,15 +97,15 @@ topic_hash(const char *topic)
 	return hash;
 }
 
-/* topic_due: whether the topic may be spoken of now; it counts as said then. */
+/* topic_due: `now` is never 0. */
 static bool
-topic_due(const char *topic, time_t now)
+topic_due(struct log_topics *topics, const char *topic, time_t now)
 {
 	uint64_t hash = topic_hash(topic);
-	struct topic *free_slot = NULL;
+	struct log_topic *free_slot = NULL;
 
 	for (size_t i = 0; i < LOG_TOPICS; i++) {
-		struct topic *slot = &log_state.topics[i];
+		struct log_topic *slot = &topics->topics[i];
 		bool fresh = slot->said != 0 && now - slot->said < TOPIC_SECONDS;
 
 		if (fresh && slot->hash == hash)
@@ -119,7 +114,7 @@ topic_due(const char *topic, time_t now)
 			free_slot = slot;
 	}
 	if (free_slot == NULL) {
-		log_state.limited++;
+		topics->limited++;
 		return false;
 	}
 	free_slot->hash = hash;
@@ -127,23 +122,34 @@ topic_due(const char *topic, time_t now)
 	return true;
 }
 
-/* say_limited: how much was left out, before the first line that is said again. */
+/* left_out: what is said of topics that were beyond the minute's, once; "" when there were none. */
 static void
-say_limited(void)
+left_out(struct log_topics *topics, char note[NOTE_MAX])
 {
-	char note[64];
+	note[0] = '\0';
+	if (topics->limited > 0)
+		snprintf(note, NOTE_MAX, "too much to say in a minute: left_out=%lu", topics->limited);
+	topics->limited = 0;
+}
 
-	if (log_state.limited == 0)
-		return;
-	snprintf(note, sizeof(note), "too much to say in a minute: left_out=%lu", log_state.limited);
-	log_state.limited = 0;
-	say(LOG_WARNING, note);
+bool
+log_topics_due(struct log_topics *topics, const char *topic)
+{
+	struct timespec now;
+	char note[NOTE_MAX];
+
+	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0 || !topic_due(topics, topic, now.tv_sec + 1))
+		return false;
+	left_out(topics, note);
+	if (note[0] != '\0')
+		daemon_log(LOG_WARNING, "%s", note);
+	return true;
 }
 
 bool
 daemon_log_limited(const char *topic, int priority, const char *format, ...)
 {
-	char line[LINE_MAX_BYTES];
+	char line[LINE_MAX_BYTES], note[NOTE_MAX];
 	struct timespec now;
 	va_list arguments;
 	bool due;
@@ -151,12 +157,14 @@ daemon_log_limited(const char *topic, int priority, const char *format, ...)
 	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
 		return false;
 	pthread_mutex_lock(&log_mutex);
-	due = topic_due(topic, now.tv_sec + 1);
+	due = topic_due(&log_state.topics, topic, now.tv_sec + 1);
 	if (due) {
 		va_start(arguments, format);
-		vsnprintf(line, sizeof(line), format, arguments);
+		log_format(line, sizeof(line), format, arguments);
 		va_end(arguments);
-		say_limited();
+		left_out(&log_state.topics, note);
+		if (note[0] != '\0')
+			say(LOG_WARNING, note);
 		say(priority, line);
 	}
 	pthread_mutex_unlock(&log_mutex);

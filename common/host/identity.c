@@ -16,8 +16,8 @@
 #define LINE_BUFFER 16384 /* one line of /etc/passwd or /etc/group */
 #define GROUPS_MAX  64
 
-static int
-find_account(const char *user, uid_t *uid, gid_t *gid)
+int
+identity_find(const char *user, uid_t *uid, gid_t *gid)
 {
 	char buffer[LINE_BUFFER];
 	struct passwd entry, *found = NULL;
@@ -100,7 +100,7 @@ identity_become(const char *user)
 
 	if (geteuid() != 0)
 		return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (find_account(user, &uid, &gid) != 0)
+	if (identity_find(user, &uid, &gid) != 0)
 		return -1;
 	if (uid == 0 || gid == 0) {
 		errno = EPERM;

@@ -4,6 +4,9 @@
 
 #include <sys/types.h>
 
+/* identity_find: ids of an account of /etc/passwd, read as a file. 0, or -1 with errno (ENOENT: there is none). */
+int identity_find(const char *user, uid_t *uid, gid_t *gid);
+
 /*
  * identity_become: uid, gid and groups of `user`, irrevocably, and no_new_privs. Nothing to do when the process isn't root.
  * Looks the user up in /etc/passwd and /etc/group as files. Returns 0, or -1 with errno (ENOENT: no such user; EPERM: the

@@ -47,11 +47,3 @@ log_socket_send(int *fd, const char *path, const char *datagram, size_t length)
 	*fd = log_socket_open(path);
 	return *fd >= 0 && send_whole(*fd, datagram, length);
 }
-
-void
-log_make_visible(char *text)
-{
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
-}

@@ -18,7 +18,4 @@ int log_socket_open(const char *path);
  */
 bool log_socket_send(int *fd, const char *path, const char *datagram, size_t length);
 
-/* log_make_visible: control characters become '?', so that what somebody else chose ends no line and moves no cursor. */
-void log_make_visible(char *text);
-
 #endif

@@ -378,3 +378,21 @@ keys_fingerprint(const char *base64, char *fingerprint)
 	snprintf(fingerprint, FINGERPRINT_MAX + 1, "SHA256:%.43s", text);
 	return 0;
 }
+
+size_t
+keys_rsa_bits(const char *base64)
+{
+	uint8_t decoded[KEY_BASE64_MAX / 4 * 3 + 3];
+	struct blob blob = { .data = decoded }, name;
+	size_t length = strlen(base64), bits;
+	int count;
+
+	if (length == 0 || length > KEY_BASE64_MAX || length % 4 != 0)
+		return 0;
+	count = EVP_DecodeBlock(decoded, (const unsigned char *)base64, (int)length);
+	blob.left = count > 0 ? (size_t)count : 0;
+	if (!take_string(&blob, &name) || !is_name(&name, "ssh-rsa") || take_odd(&blob, &bits) != NULL ||
+	    take_odd(&blob, &bits) != NULL)
+		return 0;
+	return bits;
+}

@@ -5,6 +5,7 @@
 #define BERTH_KEYS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/model/error.h"
 #include "common/model/record.h"
@@ -30,5 +31,8 @@ bool keys_is_base64(const char *text);
 /* keys_fingerprint: of a blob in base64, as ssh-keygen -l prints it, "SHA256:…", into `fingerprint` (FINGERPRINT_MAX + 1
  * bytes). Returns 0, or -1 with "" there when it is no base64 or libcrypto fails. */
 int keys_fingerprint(const char *base64, char *fingerprint);
+
+/* keys_rsa_bits: of the modulus of an ssh-rsa key's blob in base64; 0: it is none. */
+size_t keys_rsa_bits(const char *base64);
 
 #endif

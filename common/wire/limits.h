@@ -17,6 +17,11 @@
 #define KEY_BASE64_MAX   2048
 #define FINGERPRINT_MAX  50 /* "SHA256:" + 43 characters of base64 */
 
+/* Of the agent's status. */
+#define STATUS_TEXT_MAX    255
+#define STATUS_NAME_MAX    63
+#define STATUS_METRICS_MAX 128
+
 /* LookupSeconds' greatest value: how long a client waits, at most, once an agent has said that it asks elsewhere. */
 #define LOOKUP_SECONDS_MAX 10
 

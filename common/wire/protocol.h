@@ -28,6 +28,8 @@
 #ifndef BERTH_PROTOCOL_H
 #define BERTH_PROTOCOL_H
 
+#include "common/wire/limits.h"
+
 #define WIRE_MAGIC   0x48545242u /* "BRTH" in memory on a little-endian host */
 #define WIRE_VERSION 1
 #define WIRE_HEADER  12
@@ -37,6 +39,8 @@
 #define WIRE_ANSWER_MAX  (256 * 1024)
 /* A session's answer holds up to 8 MiB of mappings, with their counts. */
 #define WIRE_SESSION_MAX (12 * 1024 * 1024)
+/* A status: three texts, and the metrics. */
+#define WIRE_STATUS_LENGTH_MAX (3 * (4 + STATUS_TEXT_MAX) + 4 + STATUS_METRICS_MAX * (4 + STATUS_NAME_MAX + 8))
 
 enum wire_verb {
 	/*
@@ -93,6 +97,14 @@ enum wire_verb {
 	 * What wasn't acknowledged the client sends again on its next connection; the agent leaves out what it has by then.
 	 */
 	WIRE_EVENTS = 7,
+
+	/*
+	 * How the agent is doing. Root, and the configuration's User.
+	 * Request: nothing. Answer: string version | string server id, "" when the configuration names none | string store |
+	 *   list of (string name | u64 value), which agent/metrics.h describes. Texts are cut at STATUS_TEXT_MAX. Readers pass
+	 * over names that they don't know.
+	 */
+	WIRE_STATUS = 8,
 };
 
 enum wire_home_type { WIRE_HOME_PATH = 1, WIRE_HOME_LOGICAL = 2 };

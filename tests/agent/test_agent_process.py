@@ -1,5 +1,6 @@
 """Starting, stopping, reloading, and what the operator is told."""
 import contextlib
+import ctypes
 import os
 import pathlib
 import shutil
@@ -15,6 +16,7 @@ import pytest
 import agent_protocol as p
 from agent_protocol import NOT_FOUND, UNAVAILABLE
 from agent_places import BERTH_UID, BERTHD, CONFIG, STORE
+from conftest import libc
 
 SOCKET = pathlib.Path(p.SOCKET)
 
@@ -205,6 +207,42 @@ def test_readiness_is_told(host, address):
         host.popen(env={**os.environ, "NOTIFY_SOCKET": address.replace("\0", "@")})
         assert notify.recv(100) == b"READY=1"
         assert p.by_name("nobody-here") == NOT_FOUND
+
+
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
+
+
+@contextlib.contextmanager
+def stopped_thread(thread):
+    """A thread of another process that does nothing, while the others of that process go on."""
+    def ptrace(request):
+        assert libc.ptrace(request, thread, None, None) == 0, os.strerror(ctypes.get_errno())
+    ptrace(PTRACE_SEIZE)
+    ptrace(PTRACE_INTERRUPT)
+    os.waitpid(thread, 0)
+    yield
+    ptrace(PTRACE_DETACH)
+
+
+def test_a_loop_that_stops_gives_no_sign_of_life(host):
+    """It isn't enough that the process lives, nor that another thread of it does."""
+    host.make_store()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind("\0berth-notify-test")
+        notify.settimeout(10)
+        agent = host.popen(env={**os.environ, "NOTIFY_SOCKET": "@berth-notify-test", "WATCHDOG_USEC": "150000"})
+        assert [notify.recv(100) for _ in range(4)] == [b"READY=1"] + [b"WATCHDOG=1"] * 3
+        with stopped_thread(agent.pid):
+            notify.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                while True:
+                    notify.recv(100)
+            notify.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                notify.recv(100)
+        notify.settimeout(10)
+        assert notify.recv(100) == b"WATCHDOG=1"
+        assert agent.stop() == 0
 
 
 # --- what nobody would ask for ---

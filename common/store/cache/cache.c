@@ -3,6 +3,18 @@
 
 #include "common/store/cache/cache_private.h"
 
+struct cache_options
+cache_options_of(const struct config *config)
+{
+	return (struct cache_options){
+		.file = config->cache_file,
+		.spec = config->store,
+		.server_id = config->server_id,
+		.cache_seconds = config->cache_seconds,
+		.stale_seconds = config->stale_seconds,
+	};
+}
+
 int
 cache_open(const struct cache_options *options, bool writes, struct cache **opened, struct api_error *error)
 {

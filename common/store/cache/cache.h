@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/host/config.h"
 #include "common/model/error.h"
 #include "common/model/record.h"
 #include "common/store/store.h"
@@ -29,6 +30,9 @@ struct cache_options {
 	const char *server_id;
 	unsigned cache_seconds, stale_seconds;
 };
+
+/* cache_options_of: as the configuration says; the strings stay its own. */
+struct cache_options cache_options_of(const struct config *config);
 
 /* cache_open: the strings must outlive the cache. A writer makes the file, and makes it anew when it is no cache, damaged or
  * another release's: it can be had again. (What may be something else is kept as FILE.old; a Berth store is refused.) For a
