@@ -5,6 +5,7 @@
 #   demo       build, then show real sftp sessions on a private copy of this host (KEEP=1: leave it running)
 #   check      build, then run every test
 #   bench      measure what docs/performance.md promises
+#   deb        make the Debian packages in build/deb (no root needed once what that takes is installed)
 #   install    into DESTDIR, PREFIX=/usr; uninstall takes it out again
 #   clean      remove build/
 
@@ -38,12 +39,15 @@ NSS_C    := $(wildcard nss_module/*.c)
 PAM_C    := $(wildcard pam_module/*.c)
 KEYS_C   := $(wildcard keys_cmd/*.c)
 SESSION_C := $(wildcard session_helper/*.c)
+SYSLOG_C := $(wildcard syslog_reader/*.c)
+# What judges a login in the PAM module and in berth-keys: `berth doctor` judges by the same code.
+JUDGE_C  := $(addprefix pam_module/,session.c target.c target_make.c path.c syscalls.c) keys_cmd/pam_stack.c
 UNIT_C   := $(wildcard tests/unit/test_*.c)
 LOGIN_C  := $(wildcard tests/login/*.c)
 STORE_C  := $(wildcard tests/store/*.c)
 BENCH_C  := $(wildcard tests/bench/*.c)
-ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(API_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(SESSION_C) $(UNIT_C) $(LOGIN_C) \
-    $(STORE_C) $(BENCH_C)
+ALL_C    := $(THIN_C) $(HEAVY_C) $(AGENT_C) $(API_C) $(ADMIN_C) $(NSS_C) $(PAM_C) $(KEYS_C) $(SESSION_C) $(SYSLOG_C) \
+    $(UNIT_C) $(LOGIN_C) $(STORE_C) $(BENCH_C)
 
 HEAVY_LIBS := -lsqlite3 -lcjson -lssh -lcrypto -lm
 # Of those who ask stores kept elsewhere (common/store/transfer): the agent and the admin command.
@@ -56,6 +60,7 @@ NSS_SO   := $(B)/libnss_berth.so.2
 PAM_SO   := $(B)/pam_berth.so
 KEYS     := $(B)/berth-keys
 SESSION  := $(B)/berth-session
+SYSLOG   := $(B)/berth-syslog
 AGENT    := $(B)/berthd
 ADMIN    := $(B)/berth
 API      := $(B)/berth-api
@@ -63,11 +68,15 @@ UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_C))
 HELPERS  := $(patsubst tests/login/%.c,$(B)/tests/%,$(LOGIN_C)) $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_C)) \
     $(B)/tests/killed_writers $(B)/tests/fill_cache $(B)/tests/fail_io.so
 
-all: $(NSS_SO) $(PAM_SO) $(KEYS) $(SESSION) $(AGENT) $(ADMIN) $(API)
+all: $(NSS_SO) $(PAM_SO) $(KEYS) $(SESSION) $(SYSLOG) $(AGENT) $(ADMIN) $(API)
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# berth doctor looks at the modules where `make install` puts them.
+$(B)/obj/admin_cmd/doctor/%.o: CPPFLAGS += -DINSTALLED_NSS_MODULE='"$(LIBDIR)/libnss_berth.so.2"' \
+    -DINSTALLED_PAM_MODULE='"$(SECURITYDIR)/pam_berth.so"'
 
 $(B)/libthin.a: $(call obj,$(THIN_C))
 	@rm -f $@
@@ -93,17 +102,21 @@ $(KEYS): $(call obj,$(KEYS_C)) $(B)/libthin.a
 $(SESSION): $(call obj,$(SESSION_C)) $(B)/libthin.a
 	$(CC) -static-pie $(LDFLAGS) -o $@ $^
 
+$(SYSLOG): $(call obj,$(SYSLOG_C)) $(B)/libthin.a
+	$(CC) -pie $(LDFLAGS) -o $@ $^
+
 $(AGENT): $(call obj,$(AGENT_C)) $(B)/libheavy.a $(B)/libthin.a
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(REMOTE_LIBS) -levent_core -lpthread
 
-$(ADMIN): $(call obj,$(ADMIN_C)) $(B)/libheavy.a $(B)/libthin.a
-	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(REMOTE_LIBS)
+$(ADMIN): $(call obj,$(ADMIN_C) $(JUDGE_C)) $(B)/libheavy.a $(B)/libthin.a
+	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(REMOTE_LIBS) -lpam
 
 $(API): $(call obj,$(API_C)) $(B)/libheavy.a $(B)/libthin.a
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(API_LIBS)
 
 # Unit tests reach internal functions by linking the objects themselves.
-UNIT_OBJ := $(call obj,$(filter-out %/main.c,$(AGENT_C) $(API_C) $(ADMIN_C) $(SESSION_C)) $(NSS_C) $(PAM_C))
+UNIT_OBJ := $(call obj,$(filter-out %/main.c,$(AGENT_C) $(API_C) $(ADMIN_C) $(SESSION_C) $(KEYS_C) $(SYSLOG_C)) \
+    $(NSS_C) $(PAM_C))
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_OBJ) $(B)/libheavy.a $(B)/libthin.a
 	@mkdir -p $(@D)
 	$(CC) -pie $(LDFLAGS) -o $@ $^ $(HEAVY_LIBS) $(REMOTE_LIBS) $(API_LIBS) -levent_core -lpam -lcmocka
@@ -135,6 +148,7 @@ build-deps:
 # `check` and `demo` first install what is missing, then build with parallel jobs, then run.
 check: deps
 	$(MAKE) --no-print-directory -j$$(nproc) all $(UNITS) $(HELPERS)
+	packaging/deb.sh
 	tests/run.sh
 
 demo: deps
@@ -146,6 +160,10 @@ bench: deps
 	tests/bench/bench.sh
 
 tests: all $(UNITS) $(HELPERS)
+
+deb:
+	packaging/deps.sh deb
+	packaging/deb.sh
 
 PLACES = "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)" "$(SECURITYDIR)" "$(LIBEXECDIR)" "$(MANDIR)" "$(UNITDIR)"
 
@@ -160,5 +178,5 @@ clean:
 
 -include $(patsubst %.o,%.d,$(call obj,$(ALL_C)))
 
-.PHONY: all deps build-deps check demo bench tests install uninstall clean
+.PHONY: all deps build-deps check demo bench tests deb install uninstall clean
 .SECONDARY:

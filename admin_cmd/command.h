@@ -14,7 +14,8 @@ enum command_exit {
 	COMMAND_OK = 0,
 	COMMAND_SOME_REFUSED = 1, /* import, export: not every line or user */
 	COMMAND_UNMATCHED = 1, /* sessions: no session fits, or one can't be listed or ended; cache: no such record */
-	COMMAND_FAULTS = 1,    /* fsck: the store has faults; restore: not confirmed */
+	COMMAND_FAULTS = 1,    /* fsck: the store has faults; doctor: the host has, or the user can't log in; why: nothing is
+	                        * known; status: there is no agent; restore, setup: not confirmed */
 	COMMAND_USAGE = 252,   /* wrong flags or values; nothing was called */
 	COMMAND_REFUSED = 254, /* the operation was called and refused; cache: there is none */
 	COMMAND_FAILED = 255,  /* anything else: the configuration, the store, writing the output */
@@ -50,6 +51,10 @@ int restore_command(int argc, char **argv, struct command_globals *globals);
 int tail_command(int argc, char **argv, struct command_globals *globals);
 int api_key_command(int argc, char **argv, struct command_globals *globals);
 int cache_command(int argc, char **argv, struct command_globals *globals);
+int setup_command(int argc, char **argv, struct command_globals *globals);
+int doctor_command(int argc, char **argv, struct command_globals *globals);
+int why_command(int argc, char **argv, struct command_globals *globals);
+int status_command(int argc, char **argv, struct command_globals *globals);
 
 /* admin_refused: says on stderr that an operation was refused, as the AWS command line does. Returns COMMAND_REFUSED. */
 int admin_refused(const char *api_name, const struct api_error *error);

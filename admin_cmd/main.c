@@ -1,6 +1,7 @@
 /*
  * berth: the operator's command.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,11 +22,19 @@ static const struct {
 	{ "restore", restore_command },
 	{ "api-key", api_key_command },
 	{ "cache", cache_command },
+	{ "setup", setup_command },
+	{ "doctor", doctor_command },
+	{ "why", why_command },
+	{ "status", status_command },
 };
 
 static const char usage[] =
     "usage: berth COMMAND [FLAG ...]\n"
     "\n"
+    "  setup [--undo]            tell sshd, PAM and NSS of Berth, or make them forget it\n"
+    "  doctor [USER]             check this host, or a user's way in, link by link\n"
+    "  why USER                  a user's last refusals, with their reasons\n"
+    "  status                    how the agent is doing\n"
     "  admin OPERATION           servers and users; `berth admin help` lists the operations\n"
     "  sessions [list]           the live sessions of this host\n"
     "  sessions end USER|ID ...  end a user's sessions, or one\n"
@@ -52,6 +61,8 @@ main(int argc, char **argv)
 	struct command_globals globals = { .config_file = BERTH_CONFIG_FILE };
 	int first = command_globals_read("berth", argc, argv, &globals);
 
+	/* Who started us may have ignored it, and nobody would learn how our own processes ended. */
+	signal(SIGCHLD, SIG_DFL);
 	if (first < 0) {
 		fputs(usage, stderr);
 		return COMMAND_USAGE;

@@ -1,16 +1,18 @@
 #!/bin/bash
-# Installs the Debian packages that building and testing Berth need, or (with `build`) building alone. Quick when all is
-# there. Starts no daemon: sshd is unpacked into build/openssh-server, not installed, where the machine has none. The
-# JavaScript SDK, which Debian doesn't have, comes from npm into build/javascript.
+# Installs the Debian packages that building and testing Berth need, or (with `build`) building alone, or (with `deb`) making
+# Berth's own Debian packages. Quick when all is there. Starts no daemon: sshd is unpacked into build/openssh-server, not
+# installed, where the machine has none. The JavaScript SDK, which Debian doesn't have, comes from npm into build/javascript.
 #
-#   deps.sh [build]
+#   deps.sh [build|deb]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build_packages=(gcc make pkg-config libc6-dev libpam0g-dev libssh-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libevent-dev libssl-dev
-    libmicrohttpd-dev libgnutls28-dev)
+build_packages=(gcc make pkg-config libc6-dev libpam0g-dev libssh-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libevent-dev
+    libssl-dev libmicrohttpd-dev libgnutls28-dev)
+deb_packages=(build-essential debhelper dpkg-dev)
 test_packages=(awscli libcmocka-dev openssh-client openssl python3 python3-pytest python3-pytest-timeout python3-paramiko
-    python3-boto3 curl sqlite3 lftp rclone sshfs fuse3 jq strace logrotate iproute2 procps util-linux mount)
+    python3-boto3 curl sqlite3 lftp rclone sshfs fuse3 jq strace logrotate iproute2 procps util-linux mount
+    systemd lintian debootstrap mandoc bash-completion)
 sshd_packages=(openssh-server openssh-sftp-server libwrap0)
 javascript_packages=(nodejs npm)
 unpacked=build/openssh-server
@@ -147,13 +149,16 @@ case ${1-} in
 build)
 	install_packages "${build_packages[@]}"
 	;;
+deb)
+	install_packages "${build_packages[@]}" "${deb_packages[@]}"
+	;;
 '')
-	install_packages "${build_packages[@]}" "${test_packages[@]}"
+	install_packages "${build_packages[@]}" "${deb_packages[@]}" "${test_packages[@]}"
 	unpack_sshd
 	install_javascript
 	;;
 *)
-	echo "usage: $0 [build]" >&2
+	echo "usage: $0 [build|deb]" >&2
 	exit 2
 	;;
 esac

@@ -19,6 +19,8 @@ files() {
 	echo "0755 build/berth $prefix/bin/berth"
 	echo "0755 build/berth-keys $libexecdir/berth-keys"
 	echo "0755 build/berth-session $libexecdir/berth-session"
+	echo "0755 build/berth-syslog $libexecdir/berth-syslog"
+	echo "0755 packaging/container/entrypoint $libexecdir/entrypoint"
 	echo "0644 build/libnss_berth.so.2 $libdir/libnss_berth.so.2"
 	echo "0644 build/pam_berth.so $securitydir/pam_berth.so"
 	for page in packaging/man/*.[0-9]; do
@@ -28,8 +30,10 @@ files() {
 		echo "0644 $unit $unitdir/${unit##*/}"
 	done
 	echo "0644 packaging/sshd/berth.conf $prefix/share/berth/sshd/berth.conf"
-	echo "0644 packaging/pam/sshd $prefix/share/berth/pam/sshd"
-	echo "0644 packaging/logrotate/berth $prefix/share/berth/logrotate/berth"
+	for part in packaging/logrotate/*; do
+		echo "0644 $part $prefix/share/berth/logrotate/${part##*/}"
+	done
+	echo "0644 packaging/completion/berth $prefix/share/bash-completion/completions/berth"
 	echo "0644 packaging/systemd/berthd-remote.conf $prefix/share/berth/systemd/berthd-remote.conf"
 	echo "0644 packaging/systemd/berth.sysusers.conf $prefix/lib/sysusers.d/berth.conf"
 	echo "0644 packaging/systemd/berth.tmpfiles.conf $prefix/lib/tmpfiles.d/berth.conf"
@@ -48,8 +52,7 @@ uninstall_files() {
 	files | while read -r _ _ destination; do
 		rm -f "$destdir$destination"
 	done
-	for directory in "$prefix/share/berth/sshd" "$prefix/share/berth/pam" "$prefix/share/berth/logrotate" \
-	    "$prefix/share/berth/systemd" \
+	for directory in "$prefix/share/berth/sshd" "$prefix/share/berth/logrotate" "$prefix/share/berth/systemd" \
 	    "$prefix/share/berth" "$libexecdir"; do
 		if [ -d "$destdir$directory" ]; then
 			rmdir --ignore-fail-on-non-empty "$destdir$directory"

@@ -31,13 +31,7 @@ static const struct {
 static int
 work_on_config(const struct config *config, enum output_format format, char **words, cache_work *work, const void *context)
 {
-	const struct cache_options options = {
-		.file = config->cache_file,
-		.spec = config->store,
-		.server_id = config->server_id,
-		.cache_seconds = config->cache_seconds,
-		.stale_seconds = config->stale_seconds,
-	};
+	const struct cache_options options = cache_options_of(config);
 
 	if (!config_store_is_remote(config)) {
 		fprintf(stderr, CACHE_COMMAND ": this host's Store is local, %s; nothing is cached\n", config->store);

@@ -8,8 +8,8 @@
 
 #include "admin_cmd/flags.h"
 #include "admin_cmd/local_store.h"
+#include "admin_cmd/since.h"
 #include "admin_cmd/tail/tail_follow.h"
-#include "common/model/timestamp.h"
 #include "common/wire/wire.h"
 
 #define LINES_DEFAULT 10
@@ -105,38 +105,10 @@ take_operations(const struct flags *flags, struct arguments *arguments)
 	}
 }
 
-/* So long ago: a number and a unit. Or a date, or a time as the log has it. -1: none of these. */
-static double
-read_since(const char *text)
-{
-	static const struct {
-		const char *letter;
-		double seconds;
-	} units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
-	char whole[64], *unit;
-	double seconds = -1;
-	cJSON *string;
-
-	if (text[0] >= '0' && text[0] <= '9' && strspn(text, "0123456789") <= 9) {
-		unsigned long number = strtoul(text, &unit, 10);
-
-		for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-			if (strcmp(unit, units[i].letter) == 0)
-				return timestamp_now() > (double)number * units[i].seconds ?
-				    timestamp_now() - (double)number * units[i].seconds : 0;
-		}
-	}
-	snprintf(whole, sizeof(whole), "%.32s%s", text, strlen(text) == strlen("2026-11-22") ? "T00:00:00Z" : "");
-	if ((string = cJSON_CreateString(whole)) == NULL || !timestamp_read(string, &seconds) || strlen(text) > 32)
-		seconds = -1;
-	cJSON_Delete(string);
-	return seconds;
-}
-
 static int
 take_since(const struct flags *flags, struct arguments *arguments)
 {
-	double seconds = read_since(optarg);
+	double seconds = since_read(optarg);
 	time_t whole = (time_t)seconds;
 	char date[sizeof("2026-11-22T10:30:00")];
 	struct tm utc;

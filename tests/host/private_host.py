@@ -12,10 +12,11 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import time
 from pathlib import Path
 
 import paramiko
+
+from results import Result, wait_until
 
 SOURCE = Path(__file__).resolve().parents[2]
 MARKER = Path("/run/private-host")
@@ -53,20 +54,6 @@ class Key:
         self.fingerprint = shown.split()[1]
 
 
-class Result:
-    """What a client program ended with: code, out, err."""
-
-    def __init__(self, completed):
-        self.code, self.out, self.err = completed.returncode, completed.stdout, completed.stderr
-
-    @property
-    def ok(self):
-        return self.code == 0
-
-    def __repr__(self):
-        return "exit %d\n--- out\n%s\n--- err\n%s" % (self.code, self.out, self.err)
-
-
 class Session:
     """A live login. sftp: paramiko's SFTPClient; pid: the sealed process on the server; close() logs out."""
 
@@ -81,18 +68,6 @@ class Session:
 
     def __exit__(self, *_):
         self.close()
-
-
-def wait_until(condition, seconds=10.0, what="the condition"):
-    """Polls until condition() is true and returns its value; AssertionError after that many seconds."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError("waited %.0f s for %s" % (seconds, what))
-        time.sleep(0.02)
 
 
 def run(*command, **options):
@@ -158,6 +133,13 @@ class Host:
         self.write_config(*config)
         self.start_agent()
         self.start_sshd()
+
+    def start_missing(self):
+        """Whichever of agent and sshd doesn't run."""
+        if self.agent is None or self.agent.poll() is not None:
+            self.start_agent()
+        if self.sshd is None or self.sshd.poll() is not None:
+            self.start_sshd()
 
     def stop(self):
         """Ends sshd with all sessions, and the agent."""

@@ -63,10 +63,7 @@ def fresh_host(machine, request):
 
 @pytest.fixture
 def host(fresh_host):
-    if fresh_host.agent is None or fresh_host.agent.poll() is not None:
-        fresh_host.start_agent()
-    if fresh_host.sshd is None or fresh_host.sshd.poll() is not None:
-        fresh_host.start_sshd()
+    fresh_host.start_missing()
     fresh_host.mark_log()
     yield fresh_host
     fresh_host.assert_nothing_left()

@@ -342,6 +342,7 @@ def test_no_login_without_an_agent(host, key, how):
     view = View(UID, mounts={"/": "/srv/berth/bucket/lent"})
     with Watch(view):
         assert host.sftp("lent", key, "ls /\n").ok
+    host.assert_nothing_left()
     host.mark_log()
     if how == "dead":
         host.kill_agent()

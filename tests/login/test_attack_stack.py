@@ -146,7 +146,7 @@ def test_a_stack_without_us_gets_no_keys(host, key, name, match):
         with replaced_pam(host, UNSEALED[name]), Watch(VIEW) as watch:
             assert not try_everything(host, "stack", key, VIEW)
         assert watch.seen == 0
-        assert host.wait_log("berth-keys.*user=stack: no keys: the first auth line of /etc/pam.d/sshd is not pam_berth.so")
+        assert host.wait_log('berth-keys.*no keys: user=stack reason="the first auth line of /etc/pam.d/sshd is not pam_berth.so')
     finally:
         if not match:
             MATCH_FILE.write_text(packaged, encoding="utf-8")
@@ -185,6 +185,16 @@ def test_a_match_block_for_other_things_sets_no_use_pam(host, key):
             try_everything(host, "stack", key, VIEW)
         finally:
             host.sshd_config("")
+
+
+def test_the_operators_chroot_is_not_for_berths_users(host, key):
+    """One that everybody else has."""
+    host.sshd_config("ChrootDirectory /srv\n")
+    try:
+        with Watch(VIEW):
+            assert host.sftp("stack", key, "pwd\n").out.endswith(" /\n")
+    finally:
+        host.sshd_config("")
 
 
 def test_another_service_name(host, key):
