@@ -130,17 +130,11 @@ start_host() {
 	tests/host/prepare "$port"
 	# Berth's users only: this port can be reached by everybody on the real host.
 	echo "AllowGroups berth-users" >/etc/ssh/sshd_config.d/01-demo.conf
-	tests/host/syslogd /run/messages &
-	wait_for test -S /dev/log
-	printf '%s\n' 'Store    sqlite:/var/lib/berth/berth.db' 'DataRoot /srv/berth' >/etc/berth/berth.conf
-	server=$(berth admin create-server | grep -oE 's-[0-9a-f]{17}')
-	echo "ServerId $server" >>/etc/berth/berth.conf
-	berthd &
-	agent=$!
-	wait_for test -S /run/berth/agent.sock
-	/usr/sbin/sshd -D &
-	sshd=$!
+	# As a container does: there is no systemd here.
+	/usr/libexec/berth/entrypoint 2>/run/messages &
+	host=$!
 	wait_for listens "$port"
+	server=$(sed -n 's/^ServerId *//p' /etc/berth/berth.conf)
 	echo "[127.0.0.1]:$port $(cut -d ' ' -f 1-2 /etc/ssh/ssh_host_ed25519_key.pub)" >"$state/known_hosts"
 }
 
@@ -264,12 +258,21 @@ demo_dave() {
 	wait "$api" || fail "berth-api did not stop well"
 }
 
+agent() {
+	local pid
+	while read -r -d ' ' pid; do
+		if [ "$(cat "/proc/$pid/comm")" = berthd ]; then
+			echo "$pid"
+		fi
+	done <"/proc/$host/task/$host/children"
+}
+
 # reload CONFIGURATION WORDS: the agent takes it, and says so.
 reload() {
 	local seen
 	cp "$1" /etc/berth/berth.conf
 	seen=$(said "$2")
-	kill -HUP "$agent"
+	kill -HUP "$(agent)"
 	wait_for eval "[ \$(said '$2') -gt $seen ]"
 }
 
@@ -317,6 +320,25 @@ demo_elsewhere() {
 	reload /etc/berth/users.conf 'store opened: '
 }
 
+# With somebody else's key.
+demo_refused() {
+	heading "a login fails: what stands in alice's way, what stood in it, and how the agent is doing"
+	echo '$ sftp -i bob alice@127.0.0.1'
+	sftp -q -F /dev/null -P "$port" -i "$state/bob" -o IdentitiesOnly=yes -o BatchMode=yes \
+	    -o "UserKnownHostsFile=$state/known_hosts" -b - alice@127.0.0.1 2>&1 <<<pwd && fail "bob's key let him in as alice"
+	echo '$ berth doctor alice'
+	berth doctor alice
+	echo '$ berth why alice'
+	wait_for said_why
+	berth why alice --log /run/messages
+	echo '$ berth status'
+	berth status
+}
+
+said_why() {
+	berth why alice --log /run/messages >/dev/null
+}
+
 inside() {
 	port=$1
 	role=arn:aws:iam::000000000000:role/transfer
@@ -329,6 +351,7 @@ inside() {
 	demo_carol
 	demo_dave
 	demo_elsewhere
+	demo_refused
 	heading "what the log says"
 	wait_for all_closed
 	grep -o 'pam_berth.*session \(opened\|closed\).*' /run/messages | cut -d ' ' -f 2-
@@ -339,7 +362,10 @@ inside() {
 	if [ "$2" = keep ]; then
 		echo READY
 		exec >/dev/null 2>&1
-		wait "$sshd"
+		wait "$host"
+	else
+		kill "$host"
+		wait "$host" || fail "the agent and sshd did not stop well"
 	fi
 }
 

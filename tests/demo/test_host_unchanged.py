@@ -48,6 +48,9 @@ def test_demo_shows_four_users_and_leaves_nothing(host_stays_the_same):
     outage = result.stdout.partition("berth-api is stopped:")[2]
     assert re.search(r"alice  stale .*\n\$ sftp alice@127.0.0.1\n.*\nupload.txt\nway-out\nrecord served stale: user=alice",
                      outage), outage
+    looked = result.stdout.partition("$ sftp -i bob alice@127.0.0.1")[2]
+    for shown in ("alice can log in", "a key was offered that isn't among the user's", "lookups "):
+        assert shown in looked, looked
     for event in (r"alice  put +21 .* ok +/upload.txt", r"bob +put .*incomplete: Failure +/upload.txt",
                   r"carol  put .* ok +/bucket/team/upload.txt", r"dave +put .* ok +/upload.txt"):
         assert re.search(event, transfers), transfers
@@ -123,8 +126,10 @@ def test_install_and_uninstall(tmp_path):
     files = installed(root)
     for name in ("usr/bin/berth", "usr/sbin/berthd", "usr/sbin/berth-api", "usr/libexec/berth/berth-keys",
                  "lib/systemd/system/berthd.service", "lib/systemd/system/berth-api.service",
-                 "usr/share/man/man5/berth.conf.5", "usr/share/berth/sshd/berth.conf", "usr/share/berth/pam/sshd",
-                 "usr/share/berth/systemd/berthd-remote.conf"):
+                 "usr/share/man/man5/berth.conf.5", "usr/share/berth/sshd/berth.conf",
+                 "usr/share/berth/systemd/berthd-remote.conf",
+                 "usr/share/berth/logrotate/berth", "usr/share/berth/logrotate/berth-api",
+                 "usr/share/bash-completion/completions/berth"):
         assert name in files, files
     assert [name for name in files if name.endswith("/libnss_berth.so.2")]
     assert [name for name in files if name.endswith("/security/pam_berth.so")]
