@@ -1,8 +1,12 @@
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from admin_command import new_admin
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
 
 
 @pytest.fixture

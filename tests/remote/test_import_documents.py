@@ -20,7 +20,7 @@ BLOCKS = [re.sub("^ {4}", "", block, flags=re.MULTILINE)
 COMMANDS = [re.sub(r"^ *\$ ", "", command, flags=re.MULTILINE).strip()
             for block in BLOCKS for command in re.findall(r"^ *\$ .*(?:\n(?! *\$ ).+)*", block, re.MULTILINE)]
 # What is for the host's own files and services, or for a client elsewhere.
-NOT_RUN = ["sudo berthd -t && sudo systemctl enable --now berthd.socket berthd.service",
+NOT_RUN = ["sudo berthd -t && sudo berth setup",
            "sudo berthd -t && sudo systemctl restart berthd",
            "echo 'ServerId s-0123456789abcdef0' | sudo tee -a /etc/berth/berth.conf",
            "sudo install -m 0600 -o root -g root host_key /etc/ssh/ssh_host_ed25519_key",
