@@ -4,13 +4,16 @@
 #   tests/run.sh                 the unit tests, then the pytest suites
 #   tests/run.sh -k EXPRESSION   only tests of the pytest suites that fit (any of pytest's options)
 #
-# The suites that log in run on a private copy of this host (tests/host/enter); those of tests/demo run outside, since what
-# they show is that the host stays as it is. Whatever can't run here counts as skipped.
+# Most suites run on a private copy of this host (tests/host/enter), some outside. Whatever can't run here counts as skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-inner_suites="tests/agent tests/admin tests/store tests/api tests/remote tests/login tests/fleet"
-outer_suites="tests/demo"
+# On a private copy, and two at a time, one of each lane: most of their time they wait. What a suite writes comes when it has
+# ended.
+first_lane="tests/login tests/fleet tests/remote tests/container"
+second_lane="tests/agent tests/admin tests/store tests/api tests/setup tests/doctor"
+# Outside: what tests/demo shows is that the host stays as it is; tests/packages has a Debian of its own.
+outer_suites="tests/packages tests/demo"
 python=/usr/bin/python3
 passed=0 failed=0 skipped=0
 work=$(mktemp -d)
@@ -50,18 +53,52 @@ number() {
 	grep -E '^[0-9].* in [0-9.]+s' "$1" | tail -n 1 | grep -oE "[0-9]+ $2" | grep -oE '[0-9]+' || echo 0
 }
 
-# suite DIRECTORY [ENTER]: pytest there, through ENTER when given. Status 5 is pytest's "no test fits".
+# suite DIRECTORY [ENTER]: pytest there, through ENTER when given, into $work/DIRECTORY.{output,counts}. Status 5 is pytest's
+# "no test fits".
 suite() {
-	local output=$work/pytest status=0 bad
-	echo "== $1"
-	${2-} env PYTHONDONTWRITEBYTECODE=1 \
-	    "$python" -m pytest -p no:cacheprovider -q -rfEs --timeout=300 "$1" "${options[@]}" 2>&1 | tee "$output" || status=$?
-	bad=$(($(number "$output" failed) + $(number "$output" error)))
+	local results=$work/${1//\//-} status=0 bad
+	if [ -t 1 ]; then
+		echo "-- $1 runs"
+	fi
+	# Who runs this in the background, or by nohup, ignores signals, and so would all that the tests start.
+	${2-} env --default-signal PYTHONDONTWRITEBYTECODE=1 \
+	    "$python" -m pytest -p no:cacheprovider -q -rfEs --timeout=300 "$1" "${options[@]}" >"$results.output" 2>&1 || status=$?
+	bad=$(($(number "$results.output" failed) + $(number "$results.output" error)))
 	if [ "$status" -ne 0 ] && [ "$status" -ne 5 ] && [ "$bad" -eq 0 ]; then
-		echo "$1: pytest ended with status $status"
+		echo "$1: pytest ended with status $status" >>"$results.output"
 		bad=1
 	fi
-	count "$(number "$output" passed)" "$bad" "$(number "$output" skipped)"
+	echo "$(number "$results.output" passed) $bad $(number "$results.output" skipped)" >"$results.counts"
+	flock "$work/lock" sh -c 'echo "== $1"; cat "$2"' - "$1" "$results.output"
+}
+
+# lane ENTER DIRECTORY…: one after the other.
+lane() {
+	local enter=$1 directory
+	shift
+	for directory in "$@"; do
+		if [ -d "$directory" ]; then
+			suite "$directory" "$enter"
+		fi
+	done
+}
+
+# add_up DIRECTORY…: a suite without a result was broken off.
+add_up() {
+	local directory counts
+	for directory in "$@"; do
+		if [ ! -d "$directory" ]; then
+			continue
+		fi
+		counts=$work/${directory//\//-}.counts
+		if [ -s "$counts" ]; then
+			# shellcheck disable=SC2046 # three numbers
+			count $(<"$counts")
+		else
+			echo "$directory: no result"
+			count 0 1 0
+		fi
+	done
 }
 
 host_unchanged() {
@@ -85,6 +122,10 @@ host_unchanged() {
 options=("$@")
 enter=tests/host/enter
 tests/host/snapshot >"$work/before"
+# The Debian of tests/packages takes a minute, mostly of waiting; whoever comes first makes it.
+if [ ${#options[@]} -eq 0 ]; then
+	tests/packages/debian_root >/dev/null 2>&1 &
+fi
 if [ ${#options[@]} -eq 0 ]; then
 	for program in build/tests/test_*; do
 		if [ -x "$program" ]; then
@@ -94,14 +135,18 @@ if [ ${#options[@]} -eq 0 ]; then
 fi
 # Where there can be no private copy, the suites run all the same, to say test by test that they are skipped.
 $enter true || enter=
-for directory in $inner_suites; do
-	if [ -d "$directory" ]; then
-		suite "$directory" $enter
-	fi
-done
-for directory in $outer_suites; do
-	suite "$directory"
-done
+# As jobs with process groups of their own, or an interrupt would leave the one in the background running.
+set -m
+lane "$enter" $first_lane &
+first=$!
+lane "$enter" $second_lane &
+second=$!
+set +m
+trap 'kill -KILL -- -$first -$second 2>/dev/null; exit 130' INT TERM
+wait
+trap - INT TERM
+lane '' $outer_suites
+add_up $first_lane $second_lane $outer_suites
 host_unchanged
 
 echo
