@@ -1,5 +1,6 @@
 """What setup refuses to touch: nothing is changed, and the message names the cure."""
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,14 @@ def edit(path, old, new):
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def services(more):
+    """passwd's line of nsswitch.conf, which has files alone or, where libnss-systemd is, two."""
+    text = NSSWITCH.read_text(encoding="utf-8")
+    changed = re.sub(r"(?m)^(passwd:.*)$", r"\1 " + more, text)
+    assert changed != text
+    NSSWITCH.write_text(changed, encoding="utf-8")
 
 
 def link(path):
@@ -49,7 +58,7 @@ def no_directory_of_the_store(_host):
 FAULTS = {  # what is planted: (how, what the message says)
     "nsswitch.conf is a link": (lambda host: link(NSSWITCH), ["/etc/nsswitch.conf is a symbolic link", "cp --remove-dest"]),
     "pam.d/sshd is a link": (lambda host: link(PAM), ["/etc/pam.d/sshd is a symbolic link", "authselect"]),
-    "nsswitch.conf has no place": (lambda host: edit(NSSWITCH, "files systemd\n", "files [NOTFOUND=return] systemd\n"),
+    "nsswitch.conf has no place": (lambda host: services("[NOTFOUND=return] compat"),
                                    ["/etc/nsswitch.conf isn't as expected", "[NOTFOUND=return]", "libnss_berth(8)"]),
     "pam.d/sshd has no place": (lambda host: PAM.write_text("# none\n"),
                                 ["/etc/pam.d/sshd isn't as expected", "it has no auth line", "pam_berth(8)"]),
@@ -150,7 +159,7 @@ def test_undo_where_nothing_could_be_set_up(host):
     link(PAM)
     undone = host.setup("--undo", "--yes")
     assert undone.ok and undone.out == "nothing to change\n", undone
-    edit(NSSWITCH, "systemd\n", "systemd berth\n")
+    services("berth")
     refused = host.setup("--undo", "--yes")
     assert refused.code == 255 and "/etc/nsswitch.conf is a symbolic link" in refused.err
 
