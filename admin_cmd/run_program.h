@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Where Debian has them. */
+#define GETENT_PROGRAM    "/usr/bin/getent"
+#define SYSTEMCTL_PROGRAM "/usr/bin/systemctl"
+
 #define PROGRAM_OUTPUT_MAX (4 * 1024 * 1024) /* of each stream; the rest is read and forgotten */
 
 struct program_options {

@@ -154,7 +154,7 @@ check_status(struct checks *checks)
 static bool
 says_yes(const char *question)
 {
-	const char *const argv[] = { "/usr/bin/systemctl", question, "--quiet", "berthd.socket", NULL };
+	const char *const argv[] = { SYSTEMCTL_PROGRAM, question, "--quiet", "berthd.socket", NULL };
 	struct program_result result;
 	bool yes = run_program(argv, NULL, &result) == 0 && result.status == 0;
 

@@ -14,7 +14,7 @@
 static bool
 is_used(const struct config *config)
 {
-	static const char *const argv[] = { "/usr/bin/systemctl", "is-enabled", "--quiet", "berth-api.service", NULL };
+	static const char *const argv[] = { SYSTEMCTL_PROGRAM, "is-enabled", "--quiet", "berth-api.service", NULL };
 	struct program_result result;
 	struct stat status;
 	bool used = false;

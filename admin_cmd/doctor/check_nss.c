@@ -13,7 +13,6 @@
 #include "admin_cmd/wiring/nsswitch.h"
 
 #define LINK "nss"
-#define GETENT "/usr/bin/getent"
 #define SECONDS 5
 #define NSCD_SOCKET "/run/nscd/socket"
 
@@ -64,8 +63,8 @@ add_hang(struct checks *checks)
 static bool
 find_group(struct checks *checks)
 {
-	static const char *const usual[] = { GETENT, "group", BERTH_USERS_GROUP, NULL };
-	static const char *const ours[] = { GETENT, "-s", "berth", "group", BERTH_USERS_GROUP, NULL };
+	static const char *const usual[] = { GETENT_PROGRAM, "group", BERTH_USERS_GROUP, NULL };
+	static const char *const ours[] = { GETENT_PROGRAM, "-s", "berth", "group", BERTH_USERS_GROUP, NULL };
 	char line[256], expected[64];
 
 	snprintf(expected, sizeof(expected), BERTH_USERS_GROUP ":!:%u:", BERTH_USERS_GID);
@@ -93,8 +92,8 @@ static bool
 find_user(struct checks *checks)
 {
 	const struct probe *probe = &checks->probe;
-	const char *const usual[] = { GETENT, "passwd", probe->name, NULL };
-	const char *const ours[] = { GETENT, "-s", "berth", "passwd", probe->name, NULL };
+	const char *const usual[] = { GETENT_PROGRAM, "passwd", probe->name, NULL };
+	const char *const ours[] = { GETENT_PROGRAM, "-s", "berth", "passwd", probe->name, NULL };
 	char line[1024], expected[USER_NAME_MAX + 64], cure[CURE_MAX], word[PATH_MAX];
 	int length = snprintf(expected, sizeof(expected), "%s:!:%u:%u:" GECOS_MARKER ":", probe->name, probe->uid,
 	    probe->gid);

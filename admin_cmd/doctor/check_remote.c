@@ -98,7 +98,7 @@ ask_store(struct checks *checks)
 static void
 check_unit(struct checks *checks)
 {
-	static const char *const argv[] = { "/usr/bin/systemctl", "show", "--property=PrivateNetwork", "--value",
+	static const char *const argv[] = { SYSTEMCTL_PROGRAM, "show", "--property=PrivateNetwork", "--value",
 	    "berthd.service",
 		NULL };
 	struct program_result result;

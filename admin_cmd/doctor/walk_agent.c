@@ -8,7 +8,6 @@
 #include "common/host/paths.h"
 #include "common/wire/wire.h"
 
-#define GETENT "/usr/bin/getent"
 #define ASK_MS 2000
 
 void
@@ -78,8 +77,8 @@ walk_agent(struct walk *walk)
 static int
 get_entry(const char *service, const char *name, char *line, size_t size)
 {
-	const char *const with[] = { GETENT, "-s", service, "passwd", name, NULL };
-	const char *const without[] = { GETENT, "passwd", name, NULL };
+	const char *const with[] = { GETENT_PROGRAM, "-s", service, "passwd", name, NULL };
+	const char *const without[] = { GETENT_PROGRAM, "passwd", name, NULL };
 	struct program_result result;
 	int ran = run_program(service != NULL ? with : without, NULL, &result);
 
@@ -139,7 +138,7 @@ walk_nss(struct walk *walk)
 	char line[8192];
 
 	if (get_entry(NULL, walk->name, line, sizeof(line)) != 0) {
-		FOUND(walk, FINDING_UNKNOWN, "nss", NULL, GETENT ": %s", strerror(errno));
+		FOUND(walk, FINDING_UNKNOWN, "nss", NULL, GETENT_PROGRAM ": %s", strerror(errno));
 		return false;
 	}
 	if (line[0] == '\0')

@@ -13,8 +13,8 @@
 
 #define FILE_MAX (1024 * 1024)
 
-static int __attribute__((format(printf, 2, 3)))
-fail(char *why, const char *format, ...)
+int
+setup_fail(char *why, const char *format, ...)
 {
 	int problem = errno;
 	va_list arguments;
@@ -48,12 +48,12 @@ open_component(int parent, const char *name, const char *path, char *why)
 	struct stat status;
 
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
-		return fail(why, "%s is a symbolic link, or no directory: setup changes nothing behind one", path);
+		return setup_fail(why, "%s is a symbolic link, or no directory: setup changes nothing behind one", path);
 	if (fd < 0 || fstat(fd, &status) != 0) {
-		fail(why, "%s: %s", path, strerror(errno));
+		setup_fail(why, "%s: %s", path, strerror(errno));
 	} else if (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
 		errno = EPERM;
-		fail(why, "others than root can change %s: `chown root %s` or `chmod go-w %s`", path, path, path);
+		setup_fail(why, "others than root can change %s: `chown root %s` or `chmod go-w %s`", path, path, path);
 	} else {
 		return fd;
 	}
@@ -93,9 +93,10 @@ setup_directory_make(const char *path, char *why)
 		return -1;
 	if (mkdirat(fd, name, 0755) == 0)
 		/* Whatever the umask is. */
-		made = fchmodat(fd, name, 0755, 0) == 0 && fsync(fd) == 0 ? 1 : fail(why, "%s: %s", path, strerror(errno));
+		made = fchmodat(fd, name, 0755, 0) == 0 && fsync(fd) == 0 ? 1 :
+		    setup_fail(why, "%s: %s", path, strerror(errno));
 	else
-		made = errno == EEXIST ? 0 : fail(why, "%s can't be made: %s", path, strerror(errno));
+		made = errno == EEXIST ? 0 : setup_fail(why, "%s can't be made: %s", path, strerror(errno));
 	close(fd);
 	return made;
 }
@@ -112,18 +113,18 @@ read_text(int fd, const struct stat *status, const char *path, char *why)
 	ssize_t length;
 
 	if (!S_ISREG(status->st_mode))
-		fail(why, "%s is not a regular file", path);
+		setup_fail(why, "%s is not a regular file", path);
 	else if (status->st_uid != 0)
-		fail(why, "%s does not belong to root: `chown root %s`", path, path);
+		setup_fail(why, "%s does not belong to root: `chown root %s`", path, path);
 	else if (status->st_size > FILE_MAX)
-		fail(why, "%s is larger than 1 MiB", path);
+		setup_fail(why, "%s is larger than 1 MiB", path);
 	else if ((text = malloc(FILE_MAX + 1)) == NULL)
-		fail(why, "%s: no memory", path);
+		setup_fail(why, "%s: no memory", path);
 	if (text == NULL)
 		return NULL;
 	length = whole_read(fd, text, FILE_MAX + 1, 0);
 	if (length < 0 || length > FILE_MAX || memchr(text, '\0', (size_t)length) != NULL) {
-		fail(why, "%s: %s", path, length < 0 ? strerror(errno) : "it is no text");
+		setup_fail(why, "%s: %s", path, length < 0 ? strerror(errno) : "it is no text");
 		free(text);
 		return NULL;
 	}
@@ -141,13 +142,14 @@ read_at(int directory, const char *name, const char *path, char **text, struct s
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0 && errno == ELOOP)
-		return fail(why, "%s is a symbolic link: what manages it (authselect or the like) would undo the change, or "
+		return setup_fail(why,
+		    "%s is a symbolic link: what manages it (authselect or the like) would undo the change, or "
 		    "be broken by it. Make it a file of its own: `cp --remove-destination $(readlink -f %s) %s`", path, path,
 		    path);
 	if (fd < 0)
-		return fail(why, "%s: %s", path, strerror(errno));
+		return setup_fail(why, "%s: %s", path, strerror(errno));
 	if (fstat(fd, status) != 0)
-		fail(why, "%s: %s", path, strerror(errno));
+		setup_fail(why, "%s: %s", path, strerror(errno));
 	else
 		*text = read_text(fd, status, path, why);
 	close(fd);
@@ -166,7 +168,7 @@ setup_file_read(struct setup_file *file, const char *path, char *why)
 	if (read_at(file->directory, name, path, &file->text, &file->status, why) < 0)
 		return -1;
 	if (file->text != NULL && (file->wanted = strdup(file->text)) == NULL)
-		return fail(why, "%s: no memory", path);
+		return setup_fail(why, "%s: no memory", path);
 	return 0;
 }
 
@@ -211,7 +213,7 @@ open_backups(char *why)
 	fd = setup_directory_open(SETUP_BACKUP_DIR, why);
 	if (fd < 0 || fchmod(fd, 0700) == 0)
 		return fd;
-	fail(why, SETUP_BACKUP_DIR ": %s", strerror(errno));
+	setup_fail(why, SETUP_BACKUP_DIR ": %s", strerror(errno));
 	close(fd);
 	return -1;
 }
@@ -300,7 +302,7 @@ setup_file_copy(struct setup_file *file, const char *moment, char *why)
 		fd = make_like(directory, name, file->text, status->st_uid, status->st_gid, status->st_mode & 07777);
 	}
 	if (fd < 0 || fsync(directory) != 0) {
-		fail(why, SETUP_BACKUP_DIR "/%s: %s", name, strerror(errno));
+		setup_fail(why, SETUP_BACKUP_DIR "/%s: %s", name, strerror(errno));
 		close(directory);
 		if (fd >= 0)
 			close(fd);
@@ -350,7 +352,7 @@ is_as_read(const struct setup_file *file, const struct names *names, char *why)
 
 	free(text);
 	if (there >= 0 && !same)
-		fail(why, "%s: somebody has changed it meanwhile: run it again", file->path);
+		setup_fail(why, "%s: somebody has changed it meanwhile: run it again", file->path);
 	return same;
 }
 
@@ -393,7 +395,7 @@ setup_file_put(struct setup_file *file, char *why)
 	file->replaced = replace(file, &names) == 0;
 	if (file->replaced && fsync(file->directory) == 0)
 		return 0;
-	return fail(why, "%s: %s", file->path, strerror(errno));
+	return setup_fail(why, "%s: %s", file->path, strerror(errno));
 }
 
 int
@@ -413,7 +415,7 @@ setup_file_put_back(struct setup_file *file, char *why)
 	else
 		result = unlinkat(file->directory, names.name, 0) != 0 && errno != ENOENT ? -1 : 0;
 	if (result != 0)
-		return fail(why, "%s: %s%s%s", file->path, strerror(errno),
+		return setup_fail(why, "%s: %s%s%s", file->path, strerror(errno),
 		    file->backup[0] != '\0' ? "; as it was, it is " : "", file->backup);
 	file->begun = file->replaced = false;
 	fsync(file->directory);

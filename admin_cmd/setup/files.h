@@ -15,6 +15,9 @@
 #define SETUP_WHY_MAX 1024
 #define SETUP_BACKUP_DIR "/var/backups/berth"
 
+/* setup_fail: what is wrong (printf's format), in `why` (SETUP_WHY_MAX bytes). Returns -1; errno stays. */
+int setup_fail(char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 struct setup_file {
 	const char *path;
 	struct stat status;    /* as it was read */

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,22 +12,10 @@
 #include "admin_cmd/wiring/nsswitch.h"
 #include "common/host/paths.h"
 
-#define GETENT       "/usr/bin/getent"
 #define NOBODYS_NAME "berth-setup-asks-for-nobody"
 #define LOOKUP_SECONDS 10 /* a slow LDAP is no fault of ours */
 #define FIRST_UID    1000
 #define LAST_UID     59999 /* beyond it are nobody, and what other services make up */
-
-static int __attribute__((format(printf, 2, 3)))
-fail(char *why, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(why, SETUP_WHY_MAX, format, arguments);
-	va_end(arguments);
-	return -1;
-}
 
 static void
 find_accounts(struct host_state *state)
@@ -53,12 +40,12 @@ find_accounts(struct host_state *state)
 static void
 look_up(const char *database, const char *name, char answer[STATE_ANSWER_MAX])
 {
-	const char *const argv[] = { GETENT, database, name, NULL };
+	const char *const argv[] = { GETENT_PROGRAM, database, name, NULL };
 	const struct program_options options = { .seconds = LOOKUP_SECONDS };
 	struct program_result result;
 
 	if (run_program(argv, &options, &result) != 0)
-		snprintf(answer, STATE_ANSWER_MAX, "? can't be looked up: " GETENT ": %s", strerror(errno));
+		snprintf(answer, STATE_ANSWER_MAX, "? can't be looked up: " GETENT_PROGRAM ": %s", strerror(errno));
 	else if (result.timed_out)
 		snprintf(answer, STATE_ANSWER_MAX, "? gets no answer in %d seconds: a service of " NSSWITCH_FILE " hangs",
 		    LOOKUP_SECONDS);
@@ -117,15 +104,16 @@ int
 host_state_sound(const struct host_state *state, char *why)
 {
 	if (state->nobody[0] == '?')
-		return fail(why, "a name that nobody has %s; mend that first", state->nobody + 2);
+		return setup_fail(why, "a name that nobody has %s; mend that first", state->nobody + 2);
 	if (!state->has_sshd)
-		return fail(why, SSHD_PROGRAM " isn't there: `apt install openssh-server`");
+		return setup_fail(why, SSHD_PROGRAM " isn't there: `apt install openssh-server`");
 	if (!state->sshd_starts || state->settings.text == NULL)
-		return fail(why, "sshd would not start with its configuration as it is: %s: mend that first; `sshd -t` "
+		return setup_fail(why,
+		    "sshd would not start with its configuration as it is: %s: mend that first; `sshd -t` "
 		    "shows it", state->sshd_problem);
 	for (size_t i = 0; i < state->count; i++)
 		if (!is_found(state->accounts[i].entry))
-			return fail(why, "%s isn't found by `getent passwd %s`: mend /etc/nsswitch.conf first",
+			return setup_fail(why, "%s isn't found by `getent passwd %s`: mend /etc/nsswitch.conf first",
 			    state->accounts[i].name, state->accounts[i].name);
 	return 0;
 }
@@ -174,10 +162,10 @@ settings_kept(const char *name, const struct sshd_settings *before, const struct
 	if (before->text == NULL)
 		return 0;
 	if (after->text == NULL)
-		return fail(why, "sshd tells no settings for %s any more", name);
+		return setup_fail(why, "sshd tells no settings for %s any more", name);
 	if (same_settings(before->text, after->text, &differs, &length))
 		return 0;
-	return fail(why, "sshd's settings for %s would change: they have \"%.*s\" now", name,
+	return setup_fail(why, "sshd's settings for %s would change: they have \"%.*s\" now", name,
 	    length > 200 ? 200 : (int)length, differs);
 }
 
@@ -185,11 +173,11 @@ static int
 account_kept(const struct account_state *before, const struct account_state *after, char *why)
 {
 	if (is_found(before->entry) && strcmp(before->entry, after->entry) != 0)
-		return fail(why, "`getent passwd %s` answers something else: %.200s", before->name, after->entry);
+		return setup_fail(why, "`getent passwd %s` answers something else: %.200s", before->name, after->entry);
 	if (is_found(before->groups) && strcmp(before->groups, after->groups) != 0)
-		return fail(why, "`getent initgroups %s` answers something else: %.200s", before->name, after->groups);
+		return setup_fail(why, "`getent initgroups %s` answers something else: %.200s", before->name, after->groups);
 	if (strcmp(before->account, after->account) != 0 && !is_found(after->account))
-		return fail(why, "PAM's account step for %s was \"%.100s\", and is \"%.200s\"", before->name,
+		return setup_fail(why, "PAM's account step for %s was \"%.100s\", and is \"%.200s\"", before->name,
 		    before->account, after->account);
 	return settings_kept(before->name, &before->settings, &after->settings, why);
 }
@@ -204,7 +192,7 @@ modules_kept(const char *before, const char *after, char *why)
 		length = strcspn(after, "\n");
 		snprintf(line, sizeof(line), "%.*s", (int)length, after);
 		if (strstr(before, line) == NULL)
-			return fail(why, "a module of " BERTH_PAM_SERVICE_FILE " can't be loaded: %.400s", line);
+			return setup_fail(why, "a module of " BERTH_PAM_SERVICE_FILE " can't be loaded: %.400s", line);
 	}
 	return 0;
 }
@@ -215,9 +203,10 @@ host_state_kept(const struct host_state *before, const struct host_state *after,
 	if (before->nobody[0] == '?')
 		return 0;
 	if (strcmp(before->nobody, after->nobody) != 0)
-		return fail(why, "a name that nobody has %s", after->nobody[0] == '?' ? after->nobody + 2 : "is found");
+		return setup_fail(why, "a name that nobody has %s",
+		    after->nobody[0] == '?' ? after->nobody + 2 : "is found");
 	if (before->sshd_starts && !after->sshd_starts)
-		return fail(why, "sshd would not start: %s", after->sshd_problem);
+		return setup_fail(why, "sshd would not start: %s", after->sshd_problem);
 	if (modules_kept(before->modules, after->modules, why) != 0)
 		return -1;
 	for (size_t i = 0; i < before->count && i < after->count; i++)

@@ -7,7 +7,6 @@
 
 #include "admin_cmd/run_program.h"
 
-#define SYSTEMCTL "/usr/bin/systemctl"
 #define SECONDS   60 /* a unit's own time limits are longer, its usual times shorter */
 
 static const char *const UNITS[UNITS_COUNT] = { "berthd.socket", "berthd.service" };
@@ -16,7 +15,7 @@ static const char *const UNITS[UNITS_COUNT] = { "berthd.socket", "berthd.service
 static int
 call(const char *verb, const char *option, const char *unit, const char *other, char *why)
 {
-	const char *argv[6] = { SYSTEMCTL, verb };
+	const char *argv[6] = { SYSTEMCTL_PROGRAM, verb };
 	const struct program_options options = { .seconds = SECONDS };
 	struct program_result result;
 	size_t count = 2;
@@ -30,7 +29,7 @@ call(const char *verb, const char *option, const char *unit, const char *other, 
 		argv[count++] = other;
 	if (run_program(argv, &options, &result) != 0) {
 		status = -1;
-		snprintf(why, SETUP_WHY_MAX, SYSTEMCTL ": %s", strerror(errno));
+		snprintf(why, SETUP_WHY_MAX, SYSTEMCTL_PROGRAM ": %s", strerror(errno));
 	} else {
 		status = result.status;
 		snprintf(why, SETUP_WHY_MAX, "systemctl %s %s: %s", verb, unit != NULL ? unit : "",
